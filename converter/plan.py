@@ -1,0 +1,189 @@
+"""From what a file is and what the user asked to what will be done, with a reason for each choice.
+
+Pure: nothing is started or installed here. The knowledge is in rules.py and the catalog.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from converter import rules
+from converter.errors import NoToolchain, UsageError
+from converter.options import Options
+from converter.source.model import SourceModel
+from converter.toolchain import catalog
+from converter.toolchain.catalog import Toolchain
+
+
+@dataclass(frozen=True)
+class Target:
+    """A Keras (`flavour`) in a toolchain, and why it was chosen."""
+
+    toolchain: Toolchain
+    flavour: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.flavour} in {self.toolchain.id}"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to convert, on one kind of worker."""
+
+    strategy: str
+    mode: Literal["eager", "graph"]
+    freeze: bool
+
+    def __str__(self) -> str:
+        return f"{self.strategy}, frozen" if self.freeze else self.strategy
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be tried, in order.
+
+    targets: where to convert; references: where to ask for the reference (the writer's own Keras
+    first), both best first, so that the next is used where one cannot be had. serving: toolchains
+    to prove in, best first; empty: no proof was asked for. flip_kernels, translate_always: how the
+    file must be loaded. reasons: what to tell the user.
+    """
+
+    targets: tuple[Target, ...]
+    references: tuple[Target, ...]
+    serving: tuple[Toolchain, ...]
+    strategy: str
+    freeze: bool
+    flip_kernels: bool
+    translate_always: bool
+    reasons: tuple[str, ...]
+
+    def attempts(self, target: Target, serving: Toolchain | None) -> tuple[Attempt, ...]:
+        """The strategies to try at `target` for a server like `serving`, best first."""
+        offered = target.toolchain.flavour(target.flavour)
+        names = (offered.strategies if offered else ()) if self.strategy == "auto" else ()
+        names = names or (self.strategy,)
+        series = target.toolchain.tensorflow_series
+        plain = [_attempt(name, freeze=self.freeze) for name in names]
+        older = serving is not None and serving.tensorflow_series < series
+        if older and not self.freeze and series >= rules.FREEZE_FOR_OLDER_SERVING_SINCE:
+            return (*[_attempt(name, freeze=True) for name in names], *plain)
+        return tuple(plain)
+
+
+def make(source: SourceModel, options: Options) -> Plan:
+    """The plan for `source` under `options`.
+
+    Raises UsageError for an unknown strategy, UnknownToolchain, and NoToolchain when every
+    toolchain that could load the file would make it answer wrongly.
+    """
+    if options.strategy != "auto" and options.strategy not in rules.STRATEGY_MODES:
+        raise UsageError(
+            f"There is no strategy '{options.strategy}'",
+            fix=f"Choose auto or one of: {', '.join(sorted(rules.STRATEGY_MODES))}",
+        )
+    references, refused = _allowed(source, _by_writer(source))
+    targets = references
+    if options.toolchain != "auto":
+        chosen = in_toolchain(source, catalog.get(options.toolchain), "you chose it")
+        targets, more = _allowed(source, chosen)
+        refused += more
+    elif options.strategy != "auto":
+        # A named strategy goes first to the toolchains that have it.
+        able = [t for t in targets if options.strategy in _strategies(t)]
+        targets = (*able, *[t for t in targets if t not in able])
+    if not targets:
+        raise NoToolchain(
+            f"No toolchain would answer as {source.writer} does",
+            why="; ".join(refused),
+            fix="Choose another toolchain, see 'convert-h5 toolchain list'",
+        )
+    return Plan(
+        targets=targets,
+        references=references,
+        serving=_serving(options, targets[0].toolchain),
+        strategy=options.strategy,
+        freeze=options.freeze,
+        flip_kernels=source.dialect == "keras1" and source.writer.backend == "theano",
+        translate_always=bool(source.layers_of(*rules.GPU_ONLY_LAYERS)),
+        reasons=_reasons(source, targets, refused),
+    )
+
+
+def in_toolchain(source: SourceModel, toolchain: Toolchain, reason: str) -> tuple[Target, ...]:
+    """The Kerases of one toolchain that may load `source`, best first."""
+    names = rules.FLAVOUR_PREFERENCE[source.writer.flavour]
+    return tuple(Target(toolchain, n, reason) for n in names if toolchain.flavour(n))
+
+
+def _by_writer(source: SourceModel) -> tuple[Target, ...]:
+    rule = next((r for r in rules.WRITER_RULES if r.matches(source)), rules.WRITER_RULES[-1])
+    return tuple(Target(catalog.get(id_), name, rule.reason) for id_, name in rule.targets)
+
+
+def _allowed(
+    source: SourceModel, targets: tuple[Target, ...]
+) -> tuple[tuple[Target, ...], list[str]]:
+    """(targets that answer rightly, why others were struck out)."""
+    vetoes = [v for v in rules.VETOES if v.applies(source)]
+    kept = []
+    refused = []
+    for target in targets:
+        series = target.toolchain.tensorflow_series
+        veto = next((v for v in vetoes if v.forbids(target.flavour, series)), None)
+        if veto is None:
+            kept.append(target)
+        else:
+            refused.append(f"not {target}: {veto.reason}")
+    return tuple(kept), refused
+
+
+def _strategies(target: Target) -> tuple[str, ...]:
+    flavour = target.toolchain.flavour(target.flavour)
+    return flavour.strategies if flavour else ()
+
+
+def _attempt(name: str, freeze: bool) -> Attempt:
+    mode: Literal["eager", "graph"] = "eager"
+    if rules.STRATEGY_MODES[name] == "graph":
+        mode = "graph"
+    return Attempt(name, mode, freeze)
+
+
+def _serving(options: Options, converter: Toolchain) -> tuple[Toolchain, ...]:
+    """Toolchains that stand for the wanted server, best first."""
+    if not options.verify or options.serving == "none":
+        return ()
+    runtime, _, version = options.serving.partition(":")
+    if runtime not in ("auto", "local"):
+        raise UsageError(
+            f"There is no serving runtime '{options.serving}'",
+            fix="Choose auto, local, local:VERSION or none",
+        )
+    if version:
+        return (catalog.for_serving(version),)
+    series = converter.tensorflow_series
+    wanted = next(release for below, release in rules.SERVING_RULES if series < below)
+    own = (converter,) if converter.serving else ()
+    first = catalog.for_serving(wanted)
+    newer = [t for t in catalog.load().values() if t.serving and t.tensorflow_series >= series]
+    return tuple(dict.fromkeys((first, *own, *newer)))
+
+
+def _reasons(
+    source: SourceModel, targets: tuple[Target, ...], refused: list[str]
+) -> tuple[str, ...]:
+    said = [f"written by {source.writer}"]
+    if source.writer.backend_implied:
+        said.append(f"its weight names tell {source.writer.backend}, the file does not")
+    said.append(f"{targets[0]}: {targets[0].reason}")
+    said += refused
+    if source.layers_of(*rules.GPU_ONLY_LAYERS):
+        said.append("CuDNN layers need a GPU; they are loaded as LSTM and GRU with their weights")
+    if source.training_calls:
+        said.append(
+            f"{', '.join(source.training_calls)}: called with training=True, random by design;"
+            " proven with that flag off"
+        )
+    return tuple(said)

@@ -1,0 +1,92 @@
+"""What happened in one run, as data; each format in this package writes the same thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from converter.errors import ConvertH5Error
+from converter.verify.compare import Verdict
+
+
+@dataclass
+class AttemptReport:
+    """One strategy tried.
+
+    outcome: `published`, `proven` (another step failed), `converted` (no proof asked for),
+    `differs`, `failed` (it did not convert) or `not served` (it did not load or answer). error: the
+    reason, on one line. log_tail: the last lines of the worker's log when it failed.
+    """
+
+    strategy: str
+    toolchain: str
+    frozen: bool
+    outcome: str = "failed"
+    error: str = ""
+    log_tail: str = ""
+    loaded: str = ""
+    verdicts: list[Verdict] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class Report:
+    """One conversion, from the source to the published folder or the reason why there is none."""
+
+    source: Path
+    sha256: str = ""
+    writer: str = ""
+    plan: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    reference: str = ""
+    scale: float | None = None
+    sensitivity: float | None = None
+    serving: str = ""
+    rule: str = ""
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    attempts: list[AttemptReport] = field(default_factory=list)
+    published: Path | None = None
+    error: ConvertH5Error | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 when published, else the error's."""
+        return self.error.exit_code if self.error else 0
+
+    @property
+    def proof(self) -> AttemptReport | None:
+        """The attempt that was published."""
+        return next((a for a in self.attempts if a.outcome == "published"), None)
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """The report as a JSON document, schema `convert-h5/report/1`."""
+    error = report.error
+    return {
+        "schema": "convert-h5/report/1",
+        "source": {"path": str(report.source), "sha256": report.sha256, "writer": report.writer},
+        "plan": report.plan,
+        "notes": report.notes,
+        "reference": {
+            "origin": report.reference,
+            "scale": report.scale,
+            "sensitivity": report.sensitivity,
+        },
+        "serving": report.serving,
+        "rule": report.rule,
+        "inputs": report.inputs,
+        "outputs": report.outputs,
+        "attempts": [_attempt(a) for a in report.attempts],
+        "published": str(report.published) if report.published else None,
+        "exit_code": report.exit_code,
+        "error": {"id": error.id, "message": error.line()} if error else None,
+    }
+
+
+def _attempt(attempt: AttemptReport) -> dict[str, Any]:
+    fields = dict(vars(attempt))
+    fields["verdicts"] = [dict(vars(v), passed=v.passed) for v in attempt.verdicts]
+    fields["seconds"] = round(attempt.seconds, 3)
+    return fields

@@ -1,0 +1,55 @@
+"""Recognise marshalled Python bytecode by its shape; nothing is ever unmarshalled.
+
+A marshalled code object starts with a type byte, then the counts of its arguments and locals as
+32-bit integers, then the code string. How many integers come before the code string tells the
+Python that wrote it. Source: Python/marshal.c (w_object) of CPython 2.7, 3.4, 3.8 and 3.11.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+FLAG_REF = 0x80
+CODE = ord("c")
+STRING = ord("s")
+
+# (integers before the code string, type byte has FLAG_REF) -> Pythons that write that
+LAYOUTS = {
+    (4, False): "2.7",
+    (5, True): "3.4 to 3.7, or 3.11 and later",
+    (6, True): "3.8 to 3.10",
+}
+# From 3.11 every function's code starts with RESUME, whose number changed in 3.13; before 3.6
+# instructions have no fixed width.
+RESUME = {151: "3.11 or 3.12", 149: "3.13", 128: "3.14"}
+
+
+def decode(text: str) -> bytes:
+    """The bytes behind a Lambda's text: base64 (Keras 2.0.9 on) or raw escapes (before)."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode("raw_unicode_escape")
+
+
+def digest(code: bytes) -> str:
+    """The name under which --allow-lambda permits this bytecode."""
+    return "sha256:" + hashlib.sha256(code).hexdigest()
+
+
+def python_of(code: bytes) -> str | None:
+    """Which Pythons write code objects of this layout, or None if it is no code object."""
+    if not code or code[0] & ~FLAG_REF != CODE:
+        return None
+    for (integers, flagged), pythons in LAYOUTS.items():
+        at = 1 + 4 * integers
+        if bool(code[0] & FLAG_REF) == flagged and len(code) > at + 5:
+            if code[at] & ~FLAG_REF == STRING:
+                return _narrow(pythons, code[at + 5]) if integers == 5 else pythons
+    return "an unknown version"
+
+
+def _narrow(pythons: str, first_instruction: int) -> str:
+    return RESUME.get(first_instruction, "3.4 to 3.7")

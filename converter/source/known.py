@@ -1,0 +1,58 @@
+"""What Keras itself brings, so that everything else in a config is seen as custom code."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from pathlib import Path
+
+NAMES_FILE = Path(__file__).with_name("known_names.json")
+
+# Written by versions whose names no longer appear in a namespace of today.
+# Sources: Keras 1.x and TensorFlow 1.13 config files; keras/saving/serialization_lib.py of Keras 3.
+HISTORIC_CLASSES = frozenset(
+    {
+        *("Model", "Functional", "Sequential", "Merge", "Highway", "MaxoutDense"),
+        *("TimeDistributedDense", "BatchNormalizationV1", "BatchNormalizationV2"),
+        *("GRUV1", "GRUV2", "LSTMV1", "LSTMV2", "WeightRegularizer", "ActivityRegularizer"),
+        *("TensorFlowOpLayer", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod"),
+        *("InstanceProperty", "Policy", "PolicyV1", "DTypePolicy", "FloatDTypePolicy"),
+        *("TensorShape", "__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__"),
+        *("CuDNNGRU", "CuDNNLSTM", "SyncBatchNormalization", "Operation", "NotEqual"),
+    }
+)
+HISTORIC_FUNCTIONS = frozenset(
+    {
+        *("linear", "softmax", "elu", "selu", "softplus", "softsign", "relu", "tanh", "sigmoid"),
+        *("hard_sigmoid", "exponential", "swish", "silu", "gelu", "mish", "relu6", "hard_swish"),
+        *("leaky_relu", "log_softmax", "hard_silu", "celu", "glu", "sparsemax", "squareplus"),
+    }
+)
+
+# Modules that a Keras 3 config may name. A module is only ever compared, never imported.
+OWN_MODULES = re.compile(r"(keras|keras_core|tf_keras|tensorflow\.keras|builtins)(\..*)?")
+
+
+@functools.cache
+def _names() -> dict[str, frozenset[str]]:
+    stored = json.loads(NAMES_FILE.read_text(encoding="utf-8"))
+    return {
+        "classes": frozenset(stored["classes"]) | HISTORIC_CLASSES,
+        "functions": frozenset(stored["functions"]) | HISTORIC_FUNCTIONS,
+    }
+
+
+def is_class(name: str) -> bool:
+    """Whether some Keras of the catalog has a class of this name."""
+    return name in _names()["classes"]
+
+
+def is_function(name: str) -> bool:
+    """Whether some Keras of the catalog has a function or class of this name."""
+    return name in _names()["functions"] or is_class(name)
+
+
+def is_own_module(module: str | None) -> bool:
+    """Whether `module`, as a Keras 3 config names it, belongs to Keras."""
+    return module is None or OWN_MODULES.fullmatch(module) is not None

@@ -1,0 +1,62 @@
+"""Workers kept alive from job to job: one TensorFlow import serves many models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.toolchain import provision
+from converter.toolchain.catalog import Toolchain
+from converter.toolchain.session import Deadlines, Mode, Session
+
+# A worker is started anew after this many uses: graphs and caches of old TensorFlows only grow.
+USES = 100
+
+
+class Pool:
+    """Sessions by (toolchain, mode, purpose); a context manager that ends them all.
+
+    The purpose keeps a converting worker apart from the one that proves its result: a SavedModel
+    is always loaded in another process than the one that wrote it.
+    """
+
+    def __init__(
+        self,
+        *,
+        progress: provision.Progress = provision.quiet,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        self._progress = progress
+        self._deadlines = deadlines or Deadlines()
+        self._sessions: dict[tuple[str, Mode, str], Session] = {}
+        self._uses: dict[tuple[str, Mode, str], int] = {}
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def provide(self, toolchain: Toolchain) -> Path:
+        """The Python of `toolchain`, installed if needed. Raises a ToolchainError."""
+        return toolchain.own_python or provision.provide(toolchain, self._progress)
+
+    def session(self, toolchain: Toolchain, mode: Mode, purpose: str = "convert") -> Session:
+        """A live worker; starting returns at once. Raises a ToolchainError."""
+        key = (toolchain.id, mode, purpose)
+        found = self._sessions.get(key)
+        if found is not None and found.alive and self._uses[key] < USES:
+            self._uses[key] += 1
+            return found
+        if found is not None:
+            found.close()
+        python = self.provide(toolchain)
+        started = Session.start(python, name=toolchain.id, mode=mode, deadlines=self._deadlines)
+        self._sessions[key] = started
+        self._uses[key] = 1
+        return started
+
+    def close(self) -> None:
+        """End every worker."""
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            session.close()

@@ -1,0 +1,110 @@
+"""Ask a converted model everything the reference was asked, and compare.
+
+A responder is whatever answers: a session in a toolchain now, a server over HTTP or gRPC as well.
+It has a `protocol` for the report and one method, by signature key on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from converter.toolchain.session import Array, Session
+from converter.verify.compare import Rule, Verdict, compare
+from converter.verify.reference import Answers, Reference
+from converter.verify.samples import Batch
+
+# How often a model that is random by design is asked, and how many standard errors its mean may
+# be off: beyond 6 a right model fails once in 10^9 comparisons.
+RANDOM_ASKS = 64
+RANDOM_STANDARD_ERRORS = 6.0
+
+
+class Responder(Protocol):
+    """Something with signatures that predicts."""
+
+    protocol: str
+
+    def ask(self, inputs: Batch) -> Answers:
+        """The answers by output key."""
+        ...
+
+
+class SessionResponder:
+    """A SavedModel loaded into a fresh session of a worker, as TensorFlow Serving loads it."""
+
+    protocol = "session"
+
+    def __init__(self, session: Session, signature: str) -> None:
+        self._session = session
+        self._signature = signature
+
+    def ask(self, inputs: Batch) -> Answers:
+        """One run of the signature."""
+        return self._session.run_signature(self._signature, inputs)
+
+
+def prove(responder: Responder, reference: Reference, rule: Rule) -> list[Verdict]:
+    """Verdicts on every batch: the answers, the same request again, a batch against its rows."""
+    verdicts: list[Verdict] = []
+    for number, (inputs, expected) in enumerate(
+        zip(reference.batches, reference.answers, strict=True)
+    ):
+        got = responder.ask(inputs)
+        verdicts += _answers(responder, number, expected, got, rule, "answer")
+        verdicts += _answers(responder, number, got, responder.ask(inputs), rule, "repeat")
+        rows = len(next(iter(inputs.values())))
+        if rows > 1 and not reference.fixed_batch:
+            verdicts += _answers(responder, number, got, _by_rows(responder, inputs), rule, "rows")
+    return verdicts
+
+
+def prove_random(
+    responder: Responder, sample: Batch, asked: Sequence[Answers]
+) -> Iterator[Verdict]:
+    """Verdicts on a model that is random by design: its mean against that of the source.
+
+    asked: RANDOM_ASKS predictions of the source for `sample`. The means may differ by
+    RANDOM_STANDARD_ERRORS standard errors of their difference.
+    """
+    given = [responder.ask(sample) for _ in range(len(asked))]
+    for key in asked[0]:
+        ours = np.stack([answers[key] for answers in given]).astype(np.float64)
+        theirs = np.stack([answers[key] for answers in asked]).astype(np.float64)
+        error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / len(asked))
+        bound = RANDOM_STANDARD_ERRORS * error + np.finfo(np.float32).eps
+        off = np.abs(ours.mean(axis=0) - theirs.mean(axis=0))
+        problem = "" if (off <= bound).all() else "the mean of its answers is another"
+        if ours.std(axis=0).max() == 0:
+            problem = "it answers the same every time; the source is random by design"
+        yield Verdict(
+            "random", key, responder.protocol, 0, problem, int(off.size), float(off.max())
+        )
+
+
+def _by_rows(responder: Responder, inputs: Batch) -> Answers:
+    count = len(next(iter(inputs.values())))
+    rows = [responder.ask({k: v[i : i + 1] for k, v in inputs.items()}) for i in range(count)]
+    return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+
+
+def _answers(
+    responder: Responder, batch: int, expected: Answers, got: Answers, rule: Rule, check: str
+) -> Iterator[Verdict]:
+    for key, wanted in expected.items():
+        if key not in got:
+            problem = f"no such output; it gives {', '.join(got)}"
+            yield Verdict(check, key, responder.protocol, batch, problem, 0)
+            continue
+        answer: Array = got[key]
+        yield compare(
+            wanted,
+            answer,
+            rule,
+            output=key,
+            check=check,
+            protocol=responder.protocol,
+            batch=batch,
+        )

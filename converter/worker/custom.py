@@ -1,0 +1,20 @@
+"""The user's own classes and functions, from the file given with --custom-objects.
+
+The file is code and is run, here in the worker, because the user named it. Nothing is ever looked
+up by a name found in the model.
+"""
+import importlib.util
+
+
+def objects_of(path):
+    """{name: class or function} of every public name the file defines; empty without a file."""
+    if not path:
+        return {}
+    spec = importlib.util.spec_from_file_location("convert_h5_custom_objects", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    }

@@ -1,0 +1,31 @@
+"""`tf.keras.models.save_model` in the SavedModel format: TensorFlow 2.x."""
+
+
+def unsupported(job):
+    """Needs eager TensorFlow 2 and its own Keras (or tf_keras)."""
+    if job.keras.name not in ("tf.keras", "tf_keras"):
+        return "%s %s does not write SavedModels with save_model" % (
+            job.keras.name,
+            job.keras.version,
+        )
+    if job.tf.__version__.startswith("1."):
+        return "save_model writes SavedModels from TensorFlow 2.0 on, not in %s" % (
+            job.tf.__version__
+        )
+    if job.mode != "eager":
+        return "save_model needs a worker in eager mode"
+    return None
+
+
+def write(job, folder):
+    """The model with one traced signature; the optimizer stays out."""
+    serve, specs = job.traced()
+    signature = job.tf.function(serve, input_signature=specs).get_concrete_function()
+    job.keras.module.models.save_model(
+        job.model,
+        folder,
+        save_format="tf",
+        include_optimizer=False,
+        signatures={name: signature for name in job.contract.signatures},
+    )
+    return {"inputs": dict(zip(job.safe_inputs(), job.contract.inputs))}
