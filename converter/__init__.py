@@ -1,9 +1,9 @@
 """convert-h5: any Keras .h5 in, a proven TensorFlow SavedModel out.
 
-    >>> from converter import convert
-    >>> report = convert("model.h5", "models/m")
-    >>> report.published
-    PosixPath('models/m/1')
+>>> from converter import convert
+>>> report = convert("model.h5", "models/m")
+>>> report.published
+PosixPath('models/m/1')
 """
 
 from __future__ import annotations

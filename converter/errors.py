@@ -12,7 +12,7 @@ code of the command line, and a message of three parts: what happened, why, and 
      │   ├─ SourceNotFound, SourceNotReadable, NotHDF5, KerasArchive, SourceTruncated
      │   ├─ WeightsOnly, ConfigUnreadable, NoKerasModel
      │   ├─ UnknownLayer
-     │   └─ NoUsableSamples
+     │   └─ NoUsableSamples, EmptyOutput
      ├─ UnsafeSource               4   refused until permitted by name or digest
      ├─ ToolchainError             5   a toolchain could not be provided
      │   ├─ UnknownToolchain, InterpreterMissing, InstallFailed, ToolchainUnhealthy
@@ -38,6 +38,8 @@ class ConvertH5Error(Exception):
         self.what = what
         self.why = why
         self.fix = fix
+        # The report of the run that failed, where there is one (converter.report.model.Report).
+        self.report: object | None = None
         super().__init__(self.line())
 
     def line(self) -> str:
@@ -136,6 +138,12 @@ class NoUsableSamples(SourceError):
     """No inputs could be made that the model accepts."""
 
     id = "samples-unusable"
+
+
+class EmptyOutput(SourceError):
+    """An output has no elements whatever the input: there is nothing to prove."""
+
+    id = "source-empty-output"
 
 
 class UnsafeSource(ConvertH5Error):

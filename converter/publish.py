@@ -2,7 +2,8 @@
 
 A staging folder is `.convert-h5-<random>` inside the export folder, on the target's own file
 system; TensorFlow Serving ignores it, its name being no number. Its owner holds a lock on a file in
-it, which the kernel releases however the owner ends; the next run removes folders whose lock is free.
+it, which the kernel releases however the owner ends; the next run removes folders whose lock is
+free.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def _rename(staged: Path, export_folder: Path, version: int | None) -> Path:
         check_version(export_folder, version)
         target = export_folder / str(next_version(export_folder) if version is None else version)
         try:
-            os.rename(staged, target)
+            staged.rename(target)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise

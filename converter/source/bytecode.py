@@ -18,12 +18,11 @@ STRING = ord("s")
 # (integers before the code string, type byte has FLAG_REF) -> Pythons that write that
 LAYOUTS = {
     (4, False): "2.7",
-    (5, True): "3.4 to 3.7, or 3.11 and later",
+    (5, True): "3.4 to 3.7, or 3.11 and later",  # told apart by RESUME
     (6, True): "3.8 to 3.10",
 }
-# From 3.11 every function's code starts with RESUME, whose number changed in 3.13; before 3.6
-# instructions have no fixed width.
-RESUME = {151: "3.11 or 3.12", 149: "3.13", 128: "3.14"}
+# From 3.11 a function's code starts with RESUME, whose number changes. Source: Include/opcode.h.
+RESUME = {151: "3.11 or 3.12", 149: "3.11 to 3.13", 128: "3.14"}
 
 
 def decode(text: str) -> bytes:
@@ -45,11 +44,7 @@ def python_of(code: bytes) -> str | None:
         return None
     for (integers, flagged), pythons in LAYOUTS.items():
         at = 1 + 4 * integers
-        if bool(code[0] & FLAG_REF) == flagged and len(code) > at + 5:
-            if code[at] & ~FLAG_REF == STRING:
-                return _narrow(pythons, code[at + 5]) if integers == 5 else pythons
+        same_flag = bool(code[0] & FLAG_REF) == flagged
+        if same_flag and len(code) > at + 5 and code[at] & ~FLAG_REF == STRING:
+            return RESUME.get(code[at + 5], "3.4 to 3.7") if integers == 5 else pythons
     return "an unknown version"
-
-
-def _narrow(pythons: str, first_instruction: int) -> str:
-    return RESUME.get(first_instruction, "3.4 to 3.7")

@@ -157,7 +157,9 @@ def _history(value: Any) -> list[str]:
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list) or not value:
-        raise ConfigUnreadable("The functional model does not say which layers it starts or ends at")
+        raise ConfigUnreadable(
+            "The functional model does not say which layers it starts or ends at"
+        )
     if isinstance(value[0], str):
         value = [value]
     return [str(entry[0]) for entry in value if isinstance(entry, list) and entry]

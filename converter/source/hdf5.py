@@ -71,7 +71,7 @@ def check_signature(path: Path) -> int:
 
 
 def open_file(path: Path) -> h5py.File:
-    """The file, opened for reading only. Raises SourceTruncated when HDF5 cannot make sense of it."""
+    """The file, opened for reading only. Raises SourceTruncated when HDF5 makes no sense of it."""
     try:
         return h5py.File(path, "r", locking=False)
     except (OSError, RuntimeError) as error:
@@ -214,7 +214,9 @@ def name_list(group: h5py.Group, name: str) -> list[str]:
         while f"{name}{len(parts)}" in attributes:
             parts.append(attributes[f"{name}{len(parts)}"])
     flat = [item for part in parts for item in np.ravel(part)]
-    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in flat]
+    return [
+        item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in flat
+    ]
 
 
 def _first_line(error: Exception) -> str:

@@ -31,7 +31,7 @@ class Writer:
         if self.version is None:
             return (0, 0, 0)
         numbers = [int(p) for p in self.version.split("-")[0].split(".")[:3] if p.isdigit()]
-        major, minor, patch = (numbers + [0, 0, 0])[:3]
+        major, minor, patch = [*numbers, 0, 0, 0][:3]
         return (major, minor, patch)
 
     def __str__(self) -> str:

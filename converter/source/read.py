@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import h5py
 from converter.errors import NoKerasModel
 from converter.source import config as configs
 from converter.source import hdf5, safety, writer
-from converter.source.model import Finding, Port, SourceModel, WeightFacts
+from converter.source.model import Finding, Layer, Port, SourceModel, WeightFacts
 
 # The rank that a layer expects of its input, and where its kernel keeps the number of features,
 # for files that state no input shape at all. Keras 1 and 2 agree on these.
@@ -38,50 +39,46 @@ def read(path: Path) -> SourceModel:
         optimizer = "optimizer_weights" in file
         implied = _implied_shapes(group) if group is not None else {}
     written_by, dialect = writer.identify(version, backend, config, weights.names)
-    findings += safety.scan(config, "model", loaded=True)
     findings += safety.scan(training, "training", loaded=False)
-    common = {
-        "path": path,
-        "size": size,
-        "writer": written_by,
-        "dialect": dialect,
-        "weights": weights,
-        "optimizer": optimizer,
-        "trained": training is not None,
-    }
-    if config is None:
-        return SourceModel(
-            kind="weights",
-            class_name="",
-            name="",
-            layers=(),
-            inputs=(),
-            outputs=(),
-            findings=tuple(findings),
-            **common,
-        )
-    return described(config, common, findings, implied)
+    source = SourceModel(
+        path=path,
+        size=size,
+        kind="weights",
+        writer=written_by,
+        dialect=dialect,
+        class_name="",
+        name="",
+        layers=(),
+        inputs=(),
+        outputs=(),
+        weights=weights,
+        optimizer=optimizer,
+        trained=training is not None,
+        findings=tuple(findings),
+    )
+    return source if config is None else _described(source, config, "model", implied)
 
 
 def with_architecture(source: SourceModel, config: dict[str, Any]) -> SourceModel:
-    """A weights-only source and the config that was given for it, as a full model."""
-    kept = ("path", "size", "writer", "dialect", "weights", "optimizer", "trained")
-    findings = [*source.findings, *safety.scan(config, "architecture", loaded=True)]
-    return described(config, {k: getattr(source, k) for k in kept}, findings, {})
+    """A weights-only source and the config that was given for it, as a full model.
+
+    Raises ConfigUnreadable when `config` is no model's.
+    """
+    return _described(source, config, "architecture", {})
 
 
-def described(
-    config: Any,
-    common: dict[str, Any],
-    findings: list[Finding],
-    implied: dict[str, tuple[int, ...]],
+def _described(
+    source: SourceModel, config: Any, place: str, implied: dict[str, tuple[int, ...]]
 ) -> SourceModel:
-    """A full SourceModel from a parsed config. implied: layer name -> shape of its first weight."""
+    """`source` with all that `config` says. implied: layer name -> shape of its first weight."""
+    # The scan comes first: what is unsafe must be seen even where the rest cannot be understood.
+    findings = [*source.findings, *safety.scan(config, place, loaded=True)]
     node = configs.check(config)
     layers = tuple(configs.layers(node))
     inputs, outputs = configs.ports(node)
-    findings = findings + list(_mismatches(layers, common["weights"]))
-    return SourceModel(
+    findings += _mismatches(layers, source.weights)
+    return dataclasses.replace(
+        source,
         kind="full",
         class_name=str(node["class_name"]),
         name=configs.name_of(node),
@@ -91,13 +88,12 @@ def described(
         findings=tuple(findings),
         training_calls=configs.training_calls(node),
         config=node,
-        **common,
     )
 
 
 def _weight_group(file: h5py.File, path: Path) -> h5py.Group:
     """The group that lists layer_names. Raises NoKerasModel when the file has none."""
-    group = file["model_weights"] if "model_weights" in file else file
+    group = file.get("model_weights", file)
     if not hdf5.name_list(group, "layer_names") and "model_config" not in file.attrs:
         raise NoKerasModel(
             f"{path} is HDF5, but holds no Keras model",
@@ -134,7 +130,9 @@ def _implied_shapes(group: h5py.Group) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _with_implied_shape(port: Port, layers: Any, implied: dict[str, tuple[int, ...]]) -> Port:
+def _with_implied_shape(
+    port: Port, layers: Sequence[Layer], implied: dict[str, tuple[int, ...]]
+) -> Port:
     if port.shape is not None or port.layer not in implied:
         return port
     class_name = next((x.class_name for x in layers if x.name == port.layer), "")
@@ -145,7 +143,7 @@ def _with_implied_shape(port: Port, layers: Any, implied: dict[str, tuple[int, .
     return Port(port.key, port.layer, (*[None] * (rank - 1), features), port.dtype)
 
 
-def _mismatches(layers: Any, weights: WeightFacts) -> Iterator[Finding]:
+def _mismatches(layers: Sequence[Layer], weights: WeightFacts) -> Iterator[Finding]:
     if weights.arrays == 0 and any("kernel_initializer" in x.config for x in layers):
         yield Finding(
             "no-weights", "model_weights", "the architecture has weights, the file stores none"

@@ -50,7 +50,7 @@ def scan(config: Any, place: str, *, loaded: bool) -> Iterator[Finding]:
             yield Finding("config-size", place, "has more parts than any model")
             return
         if isinstance(node, dict):
-            for finding in _scan_object(path, node, loaded):
+            for finding in _scan_object(path, node):
                 yield finding if loaded else _told(finding)
             waiting.extend((_inside(path, key, node), value) for key, value in node.items())
         elif isinstance(node, list):
@@ -77,7 +77,7 @@ def _inside(path: str, key: str, node: dict[str, Any]) -> str:
     return path if key in ("config", "layers", "layer") else f"{path}.{key}"
 
 
-def _scan_object(path: str, node: dict[str, Any], loaded: bool) -> Iterator[Finding]:
+def _scan_object(path: str, node: dict[str, Any]) -> Iterator[Finding]:
     class_name = node.get("class_name")
     config = node.get("config")
     if isinstance(class_name, str) and "config" in node:
@@ -170,12 +170,14 @@ def _function(where: str, name: str, module: Any) -> Iterator[Finding]:
 def _op_layer(where: str, operation: str | None) -> Iterator[Finding]:
     if operation is None or FORBIDDEN_OPS.fullmatch(operation):
         yield Finding(
-            "tensorflow-op", where, f"the operation '{operation}' is more than arithmetic on tensors"
+            "tensorflow-op",
+            where,
+            f"the operation '{operation}' is more than arithmetic on tensors",
         )
 
 
 def _operation(node_def: Any) -> str | None:
-    """The op of a NodeDef: an object, its JSON, or its protobuf bytes, as TensorFlow's age has it."""
+    """The op of a NodeDef: an object, its JSON, or (TensorFlow 1.15) its protobuf bytes."""
     if isinstance(node_def, str) and node_def.lstrip().startswith("{"):
         try:
             node_def = json.loads(node_def)

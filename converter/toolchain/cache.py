@@ -60,7 +60,7 @@ def write_stamp(folder: Path, toolchain: Toolchain, python: Path) -> None:
         "id": toolchain.id,
         "lock_sha256": toolchain.lock_sha256,
         "interpreter": str(python),
-        "files": {name: size for name, size in _distributions(folder)},
+        "files": dict(_distributions(folder)),
     }
     (folder / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True), encoding="utf-8")
 

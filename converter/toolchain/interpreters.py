@@ -46,6 +46,7 @@ def _runs(python: Path, version: str) -> bool:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
+            check=False,
             text=True,
             timeout=20,
         )

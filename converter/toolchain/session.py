@@ -263,6 +263,7 @@ class Session:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         protocol.write(self.process.stdin, {"op": operation, **fields}, tensors)
+        message: tuple[dict[str, Any], dict[str, Array]] | None
         message = protocol.read(self.process.stdout)
         if message is None:
             raise EOFError("the worker closed its output")

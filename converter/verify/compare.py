@@ -6,6 +6,7 @@ NaN equals NaN, and an infinity equals the same infinity.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,38 +65,43 @@ def compare(
 ) -> Verdict:
     """The verdict on `got` against the reference `expected`. Comparing nothing is a failure."""
 
-    def verdict(problem: str, **figures: float | None) -> Verdict:
-        return Verdict(check, output, protocol, batch, problem, int(expected.size), **figures)
-
-    if expected.shape != got.shape:
-        return verdict(f"shape {list(got.shape)} instead of {list(expected.shape)}")
-    if expected.dtype != got.dtype:
-        return verdict(f"dtype {got.dtype} instead of {expected.dtype}")
-    if expected.size == 0:
-        return verdict("nothing was compared: the output is empty")
+    verdict = Verdict(check, output, protocol, batch, _mismatch(expected, got), int(expected.size))
+    if verdict.problem:
+        return verdict
     b = expected.astype(np.float64)
     a = got.astype(np.float64)
-    if not np.array_equal(np.isnan(a), np.isnan(b)):
-        return verdict("NaN in different places")
     finite = np.isfinite(b)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
-        return verdict("infinities in different places")
-    if not np.isfinite(a[finite]).all():
-        return verdict("an infinity where the reference is finite")
     off = np.abs(a[finite] - b[finite])
     size = np.abs(b[finite])
-    over = off - (rule.atol + rule.rtol * size)
-    count = int((over > 0).sum())
-    problem = f"{count} of {expected.size} elements beyond {rule}" if count else ""
+    count = int((off > rule.atol + rule.rtol * size).sum())
     nonzero = size > 0
-    return verdict(
-        problem,
+    return dataclasses.replace(
+        verdict,
+        problem=f"{count} of {expected.size} elements beyond {rule}" if count else "",
         max_abs=_largest(off),
         max_rel=_largest(off[nonzero] / size[nonzero]),
         atol_needed=_largest(off - rule.rtol * size),
         rtol_needed=_largest((off[nonzero] - rule.atol) / size[nonzero]),
         top1=_top1(a, b),
     )
+
+
+def _mismatch(expected: Array, got: Array) -> str:
+    """Why the two cannot be compared element by element, or differ beyond any tolerance."""
+    if expected.shape != got.shape:
+        return f"shape {list(got.shape)} instead of {list(expected.shape)}"
+    if expected.dtype != got.dtype:
+        return f"dtype {got.dtype} instead of {expected.dtype}"
+    if expected.size == 0:
+        return "nothing was compared: the output is empty"
+    if not np.array_equal(np.isnan(expected), np.isnan(got)):
+        return "NaN in different places"
+    infinite = np.isinf(expected)
+    if not np.array_equal(np.isinf(got), infinite):
+        return "infinities in different places"
+    if not np.array_equal(got[infinite], expected[infinite]):
+        return "an infinity of the other sign"
+    return ""
 
 
 def _largest(values: Array) -> float:

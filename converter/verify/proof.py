@@ -53,23 +53,24 @@ def prove(responder: Responder, reference: Reference, rule: Rule) -> list[Verdic
         zip(reference.batches, reference.answers, strict=True)
     ):
         got = responder.ask(inputs)
-        verdicts += _answers(responder, number, expected, got, rule, "answer")
-        verdicts += _answers(responder, number, got, responder.ask(inputs), rule, "repeat")
-        rows = len(next(iter(inputs.values())))
-        if rows > 1 and not reference.fixed_batch:
-            verdicts += _answers(responder, number, got, _by_rows(responder, inputs), rule, "rows")
+        again = responder.ask(inputs)
+        verdicts += _answers(responder, "answer", number, expected, got, rule=rule)
+        verdicts += _answers(responder, "repeat", number, got, again, rule=rule)
+        count = len(next(iter(inputs.values())))
+        if count > 1 and not reference.fixed_batch:
+            rows = _by_rows(responder, inputs)
+            verdicts += _answers(responder, "rows", number, got, rows, rule=rule)
     return verdicts
 
 
-def prove_random(
-    responder: Responder, sample: Batch, asked: Sequence[Answers]
-) -> Iterator[Verdict]:
+def prove_random(responder: Responder, sample: Batch, asked: Sequence[Answers]) -> list[Verdict]:
     """Verdicts on a model that is random by design: its mean against that of the source.
 
     asked: RANDOM_ASKS predictions of the source for `sample`. The means may differ by
     RANDOM_STANDARD_ERRORS standard errors of their difference.
     """
     given = [responder.ask(sample) for _ in range(len(asked))]
+    verdicts = []
     for key in asked[0]:
         ours = np.stack([answers[key] for answers in given]).astype(np.float64)
         theirs = np.stack([answers[key] for answers in asked]).astype(np.float64)
@@ -79,9 +80,9 @@ def prove_random(
         problem = "" if (off <= bound).all() else "the mean of its answers is another"
         if ours.std(axis=0).max() == 0:
             problem = "it answers the same every time; the source is random by design"
-        yield Verdict(
-            "random", key, responder.protocol, 0, problem, int(off.size), float(off.max())
-        )
+        size, worst = int(off.size), float(off.max())
+        verdicts.append(Verdict("random", key, responder.protocol, 0, problem, size, worst))
+    return verdicts
 
 
 def _by_rows(responder: Responder, inputs: Batch) -> Answers:
@@ -91,7 +92,7 @@ def _by_rows(responder: Responder, inputs: Batch) -> Answers:
 
 
 def _answers(
-    responder: Responder, batch: int, expected: Answers, got: Answers, rule: Rule, check: str
+    responder: Responder, check: str, batch: int, expected: Answers, got: Answers, *, rule: Rule
 ) -> Iterator[Verdict]:
     for key, wanted in expected.items():
         if key not in got:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.errors import NoUsableSamples, WorkerRaised
+from converter.errors import EmptyOutput, NoUsableSamples, WorkerRaised
 from converter.toolchain.session import Array, Session
 from converter.verify.compare import Rule
 from converter.verify.samples import LENGTHS, SCALES, Batch, Recipe, nudged
@@ -41,9 +41,16 @@ def predicted(
 
     The first scale of SCALES at which the answers are alive, finite and stable against rounding is
     taken; where none is, the one that comes nearest. Raises NoUsableSamples when the model takes no
-    sample that could be made.
+    sample that could be made, EmptyOutput when there is nothing to compare.
     """
     recipe, first = _with_fitting_length(session, recipe, outputs, origin)
+    for key, answer in first.answers[-1].items():
+        if answer.size == 0:
+            raise EmptyOutput(
+                f"The output '{key}' is empty for every input",
+                why=f"its shape is {list(answer.shape)}, so that there is nothing to compare",
+                fix="Check the model; --no-verify converts it without proof",
+            )
     best: tuple[float, Reference] | None = None
     for scale in SCALES if recipe.has_floats else (1.0,):
         scaled = dataclasses.replace(recipe, scale=scale)

@@ -71,10 +71,7 @@ class Recipe:
         return found
 
     def _batch(self, rows: int, length: int, turn: int) -> Batch:
-        return {
-            key: self._values(i, key, rows, length, turn)
-            for i, key in enumerate(self.keys)
-        }
+        return {key: self._values(i, key, rows, length, turn) for i, key in enumerate(self.keys)}
 
     def _values(self, position: int, key: str, rows: int, length: int, turn: int) -> Array:
         fact = self.facts[position]

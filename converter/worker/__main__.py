@@ -3,6 +3,7 @@
 The folder is registered as the package `convert_h5_worker` and taken off sys.path again, so that
 none of its module names can shadow one that TensorFlow or Keras imports.
 """
+
 import importlib.util
 import os
 import sys

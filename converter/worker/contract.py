@@ -4,6 +4,7 @@ Keys are the Keras names that the orchestrator read from the file (without ':0',
 user asked); `serving_default` always exists; every signature predicts; the tags are the wanted
 ones; attributes at their default are left out, so that older servers can read newer graphs.
 """
+
 import keyword
 import os
 import re

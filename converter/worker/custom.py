@@ -3,6 +3,7 @@
 The file is code and is run, here in the worker, because the user named it. Nothing is ever looked
 up by a name found in the model.
 """
+
 import importlib.util
 
 

@@ -5,11 +5,13 @@ come from the file. Only what cannot change an answer is dropped: initializers, 
 constraints (the weights are loaded anyway), and arguments whose value is the one that a Keras
 without the argument means. Anything else is refused in a sentence.
 """
+
 import inspect
 
 from .failures import Unsupported
 
-# Arguments of every layer, which its class need not name. Source: Layer.__init__, Keras 2.0 to 2.15.
+# Arguments of every layer, which its class need not name.
+# Source: Layer.__init__, Keras 2.0 to 2.15.
 LAYER_ARGUMENTS = {"name", "trainable", "dtype", "batch_input_shape"}
 
 # Arguments without influence on an inference with loaded weights, whatever their value.

@@ -1,4 +1,5 @@
 """What went wrong in the worker, in the few words that the orchestrator can act on."""
+
 import errno
 
 

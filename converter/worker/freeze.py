@@ -3,6 +3,7 @@
 The one thing that lets a SavedModel by TensorFlow 2.9 to 2.21 load in TensorFlow 1.14 to 2.2:
 nothing of variable handling is left in the graph. Source: measured, docs/known-issues.md.
 """
+
 import os
 import shutil
 

@@ -7,6 +7,7 @@ Which Keras is which, and what each lacks, is what this module knows:
     tf_keras   the Keras 2 that lives on as a package of its own, beside TF 2.16 and later
     keras3     the multi-backend package from 3.0
 """
+
 import importlib
 
 from .failures import Unsupported

@@ -4,6 +4,7 @@ Three ways, in this order: Keras's own load_model; its own model_from_config and
 the config must be changed first (training flags off, an architecture from elsewhere, Keras 1, which
 cannot leave out compiling); and the same with the config translated to this Keras's dialect.
 """
+
 import json
 
 import h5py
@@ -152,9 +153,7 @@ def _flip_kernels(keras, model):
         if type(layer).__name__ in convolutions:
             ordering = getattr(layer, "dim_ordering", "tf")
             kernel = backend.get_value(layer.W)
-            flipped.append(
-                (layer.W, keras.module.utils.np_utils.convert_kernel(kernel, ordering))
-            )
+            flipped.append((layer.W, keras.module.utils.np_utils.convert_kernel(kernel, ordering)))
     backend.batch_set_value(flipped)
 
 

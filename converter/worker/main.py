@@ -3,6 +3,7 @@
 Requests are read by a thread of their own, so that the worker ends at once, even in the middle of
 an operation, when the orchestrator is gone.
 """
+
 import argparse
 import os
 import queue

@@ -3,6 +3,7 @@
 Every method takes the request's header fields and tensors and returns (result, answers): a JSON
 dict and pairs of name and array. State between requests: one loaded model, one loaded SavedModel.
 """
+
 import os
 import platform
 

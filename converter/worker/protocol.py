@@ -9,6 +9,7 @@ A message is
 
 Requests carry "op"; replies carry "ok" and either "result" or "error".
 """
+
 import json
 import struct
 

@@ -1,4 +1,5 @@
 """Run a SavedModel as TensorFlow Serving does: loader, session, the signature's tensors."""
+
 import numpy as np
 
 from .failures import SavedModelError

@@ -9,6 +9,7 @@ A strategy is a module with two functions:
 `write` leaves a SavedModel in `folder`, with a signature `serving_default`. What all SavedModels
 have in common (names, tags, stripped attributes, freezing) is done afterwards, in one place.
 """
+
 from ..failures import Unsupported
 from . import builder, contrib, export, save_model, simple_save
 

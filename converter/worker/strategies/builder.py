@@ -1,4 +1,5 @@
 """`tf.saved_model.builder.SavedModelBuilder` over the session that holds the model."""
+
 from ..contract import predict_signature, write_session
 
 

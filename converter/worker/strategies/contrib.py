@@ -1,4 +1,5 @@
 """`tf.contrib.saved_model.save_keras_model`: TensorFlow 1.12 to 1.15, for its own Keras."""
+
 import os
 
 

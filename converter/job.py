@@ -1,0 +1,123 @@
+"""One conversion under way: everything that is known before the first worker starts.
+
+snapshot → read → permit → plan
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from converter import contract as contracts
+from converter import plan as plans
+from converter.errors import ConfigUnreadable, WeightsOnly
+from converter.options import Options
+from converter.plan import Plan
+from converter.report.model import Report
+from converter.source import permits, snapshot
+from converter.source import read as sources
+from converter.source.model import SourceModel
+from converter.toolchain import own
+from converter.toolchain.pool import Pool
+from converter.toolchain.provision import Progress
+from converter.toolchain.session import LoadedModel, LoadOptions, Session
+from converter.verify.compare import Rule
+
+
+@dataclass
+class Job:
+    """A source, copied and planned for, and the workers to do it with.
+
+    `loaded` remembers what each worker (by pid) holds right now.
+    """
+
+    copy: Path
+    source: SourceModel
+    options: Options
+    contract: contracts.Contract
+    plan: Plan
+    pool: Pool
+    report: Report
+    progress: Progress
+    architecture: dict[str, Any] | None = None
+    loaded: dict[int, tuple[tuple[str, bool], LoadedModel]] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> Rule:
+        """What counts as equal."""
+        return Rule(self.options.rtol, self.options.atol)
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the source is random by design: layers called with `training=True`."""
+        return bool(self.source.training_calls)
+
+    def load(self, session: Session, flavour: str, *, without_flags: bool = False) -> LoadedModel:
+        """The source, loaded by `session`; without its training flags where asked.
+
+        Raises a WorkerError.
+        """
+        wanted = (flavour, without_flags)
+        pid = session.process.pid
+        held = self.loaded.pop(pid, None)
+        if held is None or held[0] != wanted:
+            options = LoadOptions(
+                flavour=flavour,
+                translate="always" if self.plan.translate_always else "fallback",
+                architecture=self.architecture,
+                drop_training_flags=without_flags,
+                flip_kernels=self.plan.flip_kernels,
+                allow_lambda=bool(self.options.allow_lambda),
+                custom_objects=self.options.custom_objects,
+            )
+            held = (wanted, session.load_h5(self.copy, options))
+        self.loaded[pid] = held
+        return held[1]
+
+
+def prepare(
+    path: Path, folder: Path, options: Options, *, pool: Pool, report: Report, progress: Progress
+) -> Job:
+    """Copy the source into `folder`, read it, check what is permitted, and plan.
+
+    Raises the SourceError or UnsafeSource that fits, UsageError, a ToolchainError.
+    """
+    copy, report.sha256 = snapshot.take(path, folder)
+    source = dataclasses.replace(sources.read(copy), path=path)
+    architecture = None
+    if source.kind == "weights":
+        if options.architecture is None:
+            raise WeightsOnly(
+                f"{path} holds weights but no architecture",
+                why="it was written by save_weights(), or by a checkpoint of a subclassed model",
+                fix="Give the model's JSON (model.to_json()) with --architecture FILE.json",
+            )
+        architecture = _read_json(options.architecture)
+        source = sources.with_architecture(source, architecture)
+    permits.check(source, options.allow_lambda, options.custom_objects)
+    plan = plans.make(source, options)
+    if options.python is not None:
+        targets = plans.in_toolchain(source, own.describe(options.python), "your own environment")
+        plan = dataclasses.replace(plan, targets=targets)
+    contract = contracts.make(source, options)
+    report.writer = str(source.writer)
+    report.plan = list(plan.reasons)
+    report.inputs, report.outputs = list(contract.inputs), list(contract.outputs)
+    return Job(copy, source, options, contract, plan, pool, report, progress, architecture)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        parsed = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigUnreadable(
+            f"{path} cannot be read as JSON",
+            why=str(error),
+            fix="Write it with open(path, 'w').write(model.to_json())",
+        ) from error
+    if not isinstance(parsed, dict):
+        raise ConfigUnreadable(f"{path} holds no model's JSON", why="it is not an object")
+    return parsed
