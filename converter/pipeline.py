@@ -83,7 +83,7 @@ def _run(job: Job, staging: Path, export_folder: Path) -> None:
         # Both workers start importing TensorFlow before either is needed.
         first = job.plan.attempts(target, None)[0]
         job.pool.session(target.toolchain, first.mode)
-        serving = _serving(job)
+        serving = _serving(job, target)
         attempts = job.plan.attempts(target, serving)
         try:
             found = truth.establish(job, target, attempts[0]) if serving else None
@@ -98,16 +98,17 @@ def _run(job: Job, staging: Path, export_folder: Path) -> None:
     raise outcome.why_nothing(job, missing)
 
 
-def _serving(job: Job) -> Toolchain | None:
-    """The first toolchain of the plan that can stand for the server; its worker starts now.
+def _serving(job: Job, target: Target) -> Toolchain | None:
+    """The first toolchain that can stand for the server; its worker starts now.
 
     Raises a ToolchainError when none can be had.
     """
-    if not job.plan.serving:
+    servers = job.plan.servers(target)
+    if not servers:
         job.report.serving = "none"
         return None
     failure: ToolchainError | None = None
-    for toolchain in job.plan.serving:
+    for toolchain in servers:
         try:
             job.pool.session(toolchain, "eager", "serve")
         except ToolchainError as error:

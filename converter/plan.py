@@ -45,14 +45,14 @@ class Plan:
     """What will be tried, in order.
 
     targets: where to convert; references: where to ask for the reference (the writer's own Keras
-    first), both best first, so that the next is used where one cannot be had. serving: toolchains
-    to prove in, best first; empty: no proof was asked for. flip_kernels, translate_always: how the
-    file must be loaded. reasons: what to tell the user.
+    first), both best first, so that the next is used where one cannot be had. serving: the wanted
+    runtime, `none` for no proof. flip_kernels, translate_always: how the file must be loaded.
+    reasons: what to tell the user.
     """
 
     targets: tuple[Target, ...]
     references: tuple[Target, ...]
-    serving: tuple[Toolchain, ...]
+    serving: str
     strategy: str
     freeze: bool
     flip_kernels: bool
@@ -71,12 +71,33 @@ class Plan:
             return (*[_attempt(name, freeze=True) for name in names], *plain)
         return tuple(plain)
 
+    def servers(self, target: Target) -> tuple[Toolchain, ...]:
+        """Toolchains to prove in what `target` converts, best first; none without proof.
+
+        Raises UsageError for an unknown runtime, UnknownToolchain for a version without one.
+        """
+        if self.serving == "none":
+            return ()
+        runtime, _, version = self.serving.partition(":")
+        if runtime not in ("auto", "local"):
+            raise UsageError(
+                f"There is no serving runtime '{self.serving}'",
+                fix="Choose auto, local, local:VERSION or none",
+            )
+        if version:
+            return (catalog.for_serving(version),)
+        series = target.toolchain.tensorflow_series
+        wanted = next(release for below, release in rules.SERVING_RULES if series < below)
+        own = (target.toolchain,) if target.toolchain.serving else ()
+        newer = [t for t in catalog.load().values() if t.serving and t.tensorflow_series >= series]
+        return tuple(dict.fromkeys((catalog.for_serving(wanted), *own, *newer)))
+
 
 def make(source: SourceModel, options: Options) -> Plan:
     """The plan for `source` under `options`.
 
-    Raises UsageError for an unknown strategy, UnknownToolchain, and NoToolchain when every
-    toolchain that could load the file would make it answer wrongly.
+    Raises UsageError for an unknown strategy or runtime, UnknownToolchain, and NoToolchain when
+    every toolchain that could load the file would make it answer wrongly.
     """
     if options.strategy != "auto" and options.strategy not in rules.STRATEGY_MODES:
         raise UsageError(
@@ -90,25 +111,27 @@ def make(source: SourceModel, options: Options) -> Plan:
         targets, more = _allowed(source, chosen)
         refused += more
     elif options.strategy != "auto":
-        # A named strategy goes first to the toolchains that have it.
-        able = [t for t in targets if options.strategy in _strategies(t)]
-        targets = (*able, *[t for t in targets if t not in able])
+        # Only toolchains that have it; where none has, the first one's worker says why.
+        able = tuple(t for t in targets if options.strategy in _strategies(t))
+        targets = able or targets[:1]
     if not targets:
         raise NoToolchain(
             f"No toolchain would answer as {source.writer} does",
             why="; ".join(refused),
             fix="Choose another toolchain, see 'convert-h5 toolchain list'",
         )
-    return Plan(
+    plan = Plan(
         targets=targets,
         references=references,
-        serving=_serving(options, targets[0].toolchain),
+        serving=options.serving if options.verify else "none",
         strategy=options.strategy,
         freeze=options.freeze,
         flip_kernels=source.dialect == "keras1" and source.writer.backend == "theano",
         translate_always=bool(source.layers_of(*rules.GPU_ONLY_LAYERS)),
         reasons=_reasons(source, targets, refused),
     )
+    plan.servers(targets[0])  # a runtime that does not exist is told now, not after converting
+    return plan
 
 
 def in_toolchain(source: SourceModel, toolchain: Toolchain, reason: str) -> tuple[Target, ...]:
@@ -149,26 +172,6 @@ def _attempt(name: str, freeze: bool) -> Attempt:
     if rules.STRATEGY_MODES[name] == "graph":
         mode = "graph"
     return Attempt(name, mode, freeze)
-
-
-def _serving(options: Options, converter: Toolchain) -> tuple[Toolchain, ...]:
-    """Toolchains that stand for the wanted server, best first."""
-    if not options.verify or options.serving == "none":
-        return ()
-    runtime, _, version = options.serving.partition(":")
-    if runtime not in ("auto", "local"):
-        raise UsageError(
-            f"There is no serving runtime '{options.serving}'",
-            fix="Choose auto, local, local:VERSION or none",
-        )
-    if version:
-        return (catalog.for_serving(version),)
-    series = converter.tensorflow_series
-    wanted = next(release for below, release in rules.SERVING_RULES if series < below)
-    own = (converter,) if converter.serving else ()
-    first = catalog.for_serving(wanted)
-    newer = [t for t in catalog.load().values() if t.serving and t.tensorflow_series >= series]
-    return tuple(dict.fromkeys((first, *own, *newer)))
 
 
 def _reasons(

@@ -63,7 +63,7 @@ def lines(source: SourceModel) -> Iterator[str]:
             yield f"  {reason}"
         strategies = ", ".join(str(a) for a in plan.attempts(plan.targets[0], None))
         yield f"  strategies in order: {strategies}"
-        yield f"  proven in: {plan.serving[0].id}, standing for TensorFlow Serving"
+        yield f"  proven in: {plan.servers(plan.targets[0])[0].id}, standing for TensorFlow Serving"
         if len(plan.targets) > 1:
             others = ", ".join(str(t) for t in plan.targets[1:])
             yield f"  if that toolchain cannot be had: {others}"
@@ -83,7 +83,7 @@ def _plan_dict(plan: Plan) -> dict[str, Any]:
             for t in plan.targets
         ],
         "strategies": [a.strategy for a in plan.attempts(plan.targets[0], None)],
-        "serving": [t.id for t in plan.serving],
+        "serving": [t.id for t in plan.servers(plan.targets[0])],
         "reasons": list(plan.reasons),
     }
 

@@ -10,6 +10,8 @@ from converter.toolchain.session import Deadlines, Mode, Session
 
 # A worker is started anew after this many uses: graphs and caches of old TensorFlows only grow.
 USES = 100
+# Workers alive at once; each holds a TensorFlow of about 300 MB. A job needs three at most.
+LIVE = 5
 
 
 class Pool:
@@ -46,10 +48,13 @@ class Pool:
         found = self._sessions.get(key)
         if found is not None and found.alive and self._uses[key] < USES:
             self._uses[key] += 1
+            self._sessions[key] = self._sessions.pop(key)  # the newest in the order of use
             return found
         if found is not None:
-            found.close()
+            self._sessions.pop(key).close()
         python = self.provide(toolchain)
+        while len(self._sessions) >= LIVE:
+            self._sessions.pop(next(iter(self._sessions))).close()
         started = Session.start(python, name=toolchain.id, mode=mode, deadlines=self._deadlines)
         self._sessions[key] = started
         self._uses[key] = 1

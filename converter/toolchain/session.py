@@ -209,6 +209,7 @@ class Session:
             header, arrays = self._exchange(operation, fields, tensors)
         except (OSError, EOFError, protocol.ProtocolError, ValueError) as failure:
             if timed_out.is_set():
+                timer.join()  # until the worker is really gone
                 raise WorkerTimeout(
                     f"The worker of {self.name} did not finish '{operation}'",
                     why=f"it took longer than {seconds:g} s and was ended",

@@ -1,0 +1,30 @@
+"""Toolchains for tests: provided on first use, or a skip that says why; a failure under CI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from converter.errors import InterpreterMissing
+from converter.toolchain import catalog, provision
+
+
+def under_ci() -> bool:
+    """Whether a missing interpreter or engine must fail the run."""
+    return os.environ.get("CI") == "true"
+
+
+def require(*ids: str) -> list[Path]:
+    """The Pythons of these toolchains, installed if needed."""
+    return [_require(id_) for id_ in ids]
+
+
+def _require(id_: str) -> Path:
+    try:
+        return provision.provide(catalog.get(id_))
+    except InterpreterMissing as error:
+        if under_ci():
+            raise
+        pytest.skip(error.line())
