@@ -27,6 +27,8 @@ code of the command line, and a message of three parts: what happened, why, and 
 
 from __future__ import annotations
 
+from converter.text import printable, shortened
+
 
 class ConvertH5Error(Exception):
     """Base of all expected failures: one sentence each for what, why and how to fix it."""
@@ -43,9 +45,9 @@ class ConvertH5Error(Exception):
         super().__init__(self.line())
 
     def line(self) -> str:
-        """The whole message on one line, without the id."""
-        parts = [self.what, self.why, self.fix]
-        return ". ".join(" ".join(p.split()).rstrip(".") for p in parts if p.strip()) + "."
+        """The whole message on one line, without the id; fit for a terminal."""
+        parts = [shortened(printable(part)).rstrip(".") for part in (self.what, self.why, self.fix)]
+        return ". ".join(part for part in parts if part) + "."
 
 
 class UsageError(ConvertH5Error):

@@ -6,7 +6,6 @@ snapshot → read → permit → plan
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,10 +110,10 @@ def prepare(
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        parsed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        parsed = sources.parse(path.read_text(encoding="utf-8"), path.name)
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigUnreadable(
-            f"{path} cannot be read as JSON",
+            f"{path} cannot be read",
             why=str(error),
             fix="Write it with open(path, 'w').write(model.to_json())",
         ) from error

@@ -47,10 +47,11 @@ def why_nothing(job: Job, missing: list[str]) -> ConvertH5Error:
             why="; ".join(missing),
             fix="See 'convert-h5 toolchain list'",
         )
-    if any(words in a.error for a in attempts for words in UNKNOWN_LAYER_WORDS):
+    unknown = [a.error for a in attempts if any(words in a.error for words in UNKNOWN_LAYER_WORDS)]
+    if unknown:
         return UnknownLayer(
             f"{job.source.path} has a layer or function that its Keras does not know",
-            why=attempts[0].error,
+            why=unknown[0],
             fix="Give its code with --custom-objects FILE.py",
         )
     return NotConverted(
@@ -83,5 +84,5 @@ def manifest(job: Job, target: Target, made: AttemptReport) -> dict[str, Any]:
         "serving": report.serving,
         "rule": report.rule,
         "sensitivity": report.sensitivity,
-        "verdicts": [dict(vars(v), passed=v.passed) for v in made.verdicts],
+        "verdicts": [v.as_dict() for v in made.verdicts],
     }

@@ -47,7 +47,7 @@ class Plan:
     targets: where to convert; references: where to ask for the reference (the writer's own Keras
     first), both best first, so that the next is used where one cannot be had. serving: the wanted
     runtime, `none` for no proof. flip_kernels, translate_always: how the file must be loaded.
-    reasons: what to tell the user.
+    recurrent: whether tracing the model is slow. reasons: what to tell the user.
     """
 
     targets: tuple[Target, ...]
@@ -57,6 +57,7 @@ class Plan:
     freeze: bool
     flip_kernels: bool
     translate_always: bool
+    recurrent: bool
     reasons: tuple[str, ...]
 
     def attempts(self, target: Target, serving: Toolchain | None) -> tuple[Attempt, ...]:
@@ -64,6 +65,8 @@ class Plan:
         offered = target.toolchain.flavour(target.flavour)
         names = (offered.strategies if offered else ()) if self.strategy == "auto" else ()
         names = names or (self.strategy,)
+        if self.recurrent and rules.QUICK_WITH_RECURRENT in names:
+            names = tuple(dict.fromkeys((rules.QUICK_WITH_RECURRENT, *names)))
         series = target.toolchain.tensorflow_series
         plain = [_attempt(name, freeze=self.freeze) for name in names]
         older = serving is not None and serving.tensorflow_series < series
@@ -110,6 +113,8 @@ def make(source: SourceModel, options: Options) -> Plan:
         chosen = in_toolchain(source, catalog.get(options.toolchain), "you chose it")
         targets, more = _allowed(source, chosen)
         refused += more
+        if not chosen:
+            refused.append(f"{options.toolchain} has no Keras that loads such files")
     elif options.strategy != "auto":
         # Only toolchains that have it; where none has, the first one's worker says why.
         able = tuple(t for t in targets if options.strategy in _strategies(t))
@@ -128,6 +133,7 @@ def make(source: SourceModel, options: Options) -> Plan:
         freeze=options.freeze,
         flip_kernels=source.dialect == "keras1" and source.writer.backend == "theano",
         translate_always=bool(source.layers_of(*rules.GPU_ONLY_LAYERS)),
+        recurrent=bool(source.layers_of(*rules.RECURRENT_LAYERS)),
         reasons=_reasons(source, targets, refused),
     )
     plan.servers(targets[0])  # a runtime that does not exist is told now, not after converting
@@ -184,6 +190,8 @@ def _reasons(
     said += refused
     if source.layers_of(*rules.GPU_ONLY_LAYERS):
         said.append("CuDNN layers need a GPU; they are loaded as LSTM and GRU with their weights")
+    if source.layers_of(*rules.RECURRENT_LAYERS):
+        said.append("recurrent layers: builder first, save_model is slow to trace their cells")
     if source.training_calls:
         said.append(
             f"{', '.join(source.training_calls)}: called with training=True, random by design;"

@@ -218,6 +218,12 @@ STRATEGY_MODES = {
     "export": "eager",
 }
 
+# Strategies to take first for models with some layers; for others the catalog's order holds.
+# Source: measured with TensorFlow 2.2 to 2.21: save_model traces every cell of a recurrent layer,
+# 9 to 35 s for models that builder converts in 0.4 s with the same answers.
+RECURRENT_LAYERS = ("LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+QUICK_WITH_RECURRENT = "builder"
+
 # What a user's own environment is asked to try, by the (major, minor) its TensorFlow is below.
 OWN_ENVIRONMENT_STRATEGIES = (
     ((2, 0), ("builder", "simple_save", "contrib")),

@@ -72,11 +72,11 @@ class TestWithTensorFlow215:
     def test_versions_count_up_and_an_asked_one_is_taken(
         self, digits: Path, pool: Pool, tmp_path: Path
     ) -> None:
-        quick = {"verify": False}
-        for options in (Options(**quick), Options(model_version=7, **quick), Options(**quick)):
+        for version in (None, 7, None):
+            options = Options(model_version=version, verify=False)
             assert _run(pool, digits, tmp_path / "m", options).error is None
         assert cli.versions(tmp_path / "m") == ["1", "7", "8"]
-        again = _run(pool, digits, tmp_path / "m", Options(model_version=7, **quick))
+        again = _run(pool, digits, tmp_path / "m", Options(model_version=7, verify=False))
         assert again.error is not None
         assert again.error.id == "version-exists"
 

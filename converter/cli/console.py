@@ -6,6 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from converter.text import escaped
+
 
 @contextlib.contextmanager
 def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
@@ -24,4 +26,4 @@ def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
 
 def say(text: str) -> None:
     """One line for people."""
-    print(text, file=sys.stderr, flush=True)
+    print(escaped(text), file=sys.stderr, flush=True)

@@ -56,10 +56,29 @@ def _version(_: click.Context, parameter: click.Parameter, value: str) -> int | 
     "--model-version", default="auto", callback=_version, help="Version folder; the next free one."
 )
 @click.option("--signature", "signatures", multiple=True, help="One more signature name.")
-@click.option("--tag", "tags", multiple=True, default=("serve",), show_default=True)
-@click.option("--rename-input", "rename_inputs", multiple=True, callback=_pairs, metavar="OLD=NEW")
 @click.option(
-    "--rename-output", "rename_outputs", multiple=True, callback=_pairs, metavar="OLD=NEW"
+    "--tag",
+    "tags",
+    multiple=True,
+    default=("serve",),
+    show_default=True,
+    help="Tag of the graph; repeatable.",
+)
+@click.option(
+    "--rename-input",
+    "rename_inputs",
+    multiple=True,
+    callback=_pairs,
+    metavar="OLD=NEW",
+    help="Another key for an input.",
+)
+@click.option(
+    "--rename-output",
+    "rename_outputs",
+    multiple=True,
+    callback=_pairs,
+    metavar="OLD=NEW",
+    help="Another key for an output.",
 )
 @click.option("--freeze", is_flag=True, help="Constants in place of variables, for older servers.")
 @click.option(
@@ -74,8 +93,16 @@ def _version(_: click.Context, parameter: click.Parameter, value: str) -> int | 
 @click.option(
     "--samples", default=4, show_default=True, type=click.IntRange(2), help="Rows of the batch."
 )
-@click.option("--rtol", default=1e-4, show_default=True, type=click.FloatRange(0))
-@click.option("--atol", default=1e-5, show_default=True, type=click.FloatRange(0))
+@click.option(
+    "--rtol", default=1e-4, show_default=True, type=click.FloatRange(0), help="See --atol."
+)
+@click.option(
+    "--atol",
+    default=1e-5,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Equal is |a-b| <= atol + rtol*|b|.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the samples.")
 @click.option(
     "--custom-objects", type=PATH, metavar="FILE.py", help="Your own layers and functions."

@@ -26,10 +26,11 @@ def command(model: Path, as_json: bool) -> None:
     """
     from converter import api
     from converter.report import inspection
+    from converter.text import escaped
 
     source = api.inspect(model)
     if as_json:
         click.echo(json.dumps(inspection.as_dict(source), indent=1))
     else:
         for line in inspection.lines(source):
-            click.echo(line)
+            click.echo(escaped(line))

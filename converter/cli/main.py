@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         path = write_log(error)
         print(
-            f"convert-h5: internal error, {type(error).__name__}: {error}. "
+            f"convert-h5: internal error, {type(error).__name__}: {' '.join(str(error).split())}. "
             f"Please report it with the file {path} [internal]",
             file=sys.stderr,
         )

@@ -49,7 +49,8 @@ def lines(source: SourceModel) -> Iterator[str]:
     yield "  layers: " + (", ".join(f"{n} {name}" for name, n in counts.most_common()) or "none")
     for what, ports in (("input", source.inputs), ("output", source.outputs)):
         for port in ports:
-            yield f"  {what} {port.key}: {port.dtype or 'dtype from Keras'} {_shape(port)}"
+            told = f"{port.dtype or ''} {_shape(port)}".strip()
+            yield f"  {what} {port.key}: {told or 'dtype and shape known once it is loaded'}"
     extra = "with optimizer state" if source.optimizer else "no optimizer state"
     yield f"  weights: {source.weights.arrays} arrays, {source.weights.bytes} bytes; {extra}"
     for finding in source.findings:
@@ -63,7 +64,8 @@ def lines(source: SourceModel) -> Iterator[str]:
             yield f"  {reason}"
         strategies = ", ".join(str(a) for a in plan.attempts(plan.targets[0], None))
         yield f"  strategies in order: {strategies}"
-        yield f"  proven in: {plan.servers(plan.targets[0])[0].id}, standing for TensorFlow Serving"
+        server = plan.servers(plan.targets[0])[0]
+        yield f"  proven in: {server.id}, standing for TensorFlow Serving {server.serving}"
         if len(plan.targets) > 1:
             others = ", ".join(str(t) for t in plan.targets[1:])
             yield f"  if that toolchain cannot be had: {others}"

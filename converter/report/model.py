@@ -87,6 +87,6 @@ def as_dict(report: Report) -> dict[str, Any]:
 
 def _attempt(attempt: AttemptReport) -> dict[str, Any]:
     fields = dict(vars(attempt))
-    fields["verdicts"] = [dict(vars(v), passed=v.passed) for v in attempt.verdicts]
+    fields["verdicts"] = [v.as_dict() for v in attempt.verdicts]
     fields["seconds"] = round(attempt.seconds, 3)
     return fields

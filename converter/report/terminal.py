@@ -26,7 +26,8 @@ def _attempt(attempt: AttemptReport, report: Report) -> str:
     if attempt.error:
         return text + f"{attempt.outcome}, {attempt.error}"
     if not attempt.verdicts:
-        return text + "published without proof"
+        done = "published" if attempt.outcome == "published" else "converted"
+        return text + f"{done} without proof"
     worst = max(v.max_abs for v in attempt.verdicts)
     return text + (
         f"proven in {report.serving} against {report.reference}: "

@@ -21,8 +21,11 @@ LAYOUTS = {
     (5, True): "3.4 to 3.7, or 3.11 and later",  # told apart by RESUME
     (6, True): "3.8 to 3.10",
 }
-# From 3.11 a function's code starts with RESUME, whose number changes. Source: Include/opcode.h.
-RESUME = {151: "3.11 or 3.12", 149: "3.11 to 3.13", 128: "3.14"}
+# From 3.11 a function's code has RESUME 0 near its start; its number changes.
+# Source: Include/opcode.h. 149 is COPY_FREE_VARS in 3.11 and 3.12, whose argument is never 0.
+RESUME = {151: "3.11 or 3.12", 149: "3.13", 128: "3.14"}
+# Instructions that may come before it: COPY_FREE_VARS, and a MAKE_CELL for each cell.
+SET_UP = 6
 
 
 def decode(text: str) -> bytes:
@@ -46,5 +49,13 @@ def python_of(code: bytes) -> str | None:
         at = 1 + 4 * integers
         same_flag = bool(code[0] & FLAG_REF) == flagged
         if same_flag and len(code) > at + 5 and code[at] & ~FLAG_REF == STRING:
-            return RESUME.get(code[at + 5], "3.4 to 3.7") if integers == 5 else pythons
+            return _by_resume(code[at + 5 :]) if integers == 5 else pythons
     return "an unknown version"
+
+
+def _by_resume(instructions: bytes) -> str:
+    """Among Pythons of one layout: RESUME comes first, or after what sets up cells and closures."""
+    for at in range(0, min(len(instructions), 2 * SET_UP), 2):
+        if instructions[at] in RESUME and instructions[at + 1 : at + 2] == b"\0":
+            return RESUME[instructions[at]]
+    return "3.4 to 3.7"

@@ -69,13 +69,17 @@ def layers(node: Node) -> Iterator[Layer]:
             class_name=str(layer.get("class_name")),
             config=config if isinstance(config, dict) else {},
             role=role,
-            calls=max(1, len(layer.get("inbound_nodes") or [])),
+            calls=max(1, len(_list(layer.get("inbound_nodes")))),
             module=layer.get("module"),
             registered_name=layer.get("registered_name"),
         )
         inside = [(n, path, "layer", depth + 1) for n in sublayers(layer)]
         inside += [(n, path, role, depth + 1) for role, n in _held(config)]
         waiting.extend(reversed(inside))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _held(config: Any) -> Iterator[tuple[str, Node]]:
@@ -85,7 +89,7 @@ def _held(config: Any) -> Iterator[tuple[str, Node]]:
     for key, role in (("layer", "wrapped"), ("backward_layer", "wrapped"), ("cell", "cell")):
         if isinstance(config.get(key), dict):
             yield role, config[key]
-    for cell in config.get("cells") or []:
+    for cell in _list(config.get("cells")):
         if isinstance(cell, dict):
             yield "cell", cell
 
@@ -97,6 +101,8 @@ def ports(node: Node) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
         return _sequential_ports(node, inner)
     by_name = {name_of(n): n for n in inner}
     config = node["config"]
+    if not isinstance(config, dict):
+        raise ConfigUnreadable(f"The config of this {node['class_name']} is not an object")
     inputs = [
         _input_port(name, by_name.get(name, {})) for name in _history(config.get("input_layers"))
     ]
@@ -193,8 +199,13 @@ def training_calls(node: Node) -> tuple[str, ...]:
 
 
 def _has_flag(inbound: Any) -> bool:
-    if isinstance(inbound, list):
-        return any(_has_flag(item) for item in inbound)
-    if isinstance(inbound, dict):
-        return inbound.get("training") is True or any(_has_flag(v) for v in inbound.values())
+    waiting = [inbound]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, list):
+            waiting.extend(current)
+        elif isinstance(current, dict):
+            if current.get("training") is True:
+                return True
+            waiting.extend(current.values())
     return False

@@ -1,4 +1,6 @@
-"""Open a hostile HDF5 file and look at its structure; no dataset is read here.
+"""Look at the structure of a hostile HDF5 file; no dataset is read here.
+
+Runs in the child process of isolated.py: damaged files can crash or hang the HDF5 library itself.
 
 What is refused and why: docs/safety.md. Sources: CVE-2026-1669 (external storage and links read
 local files into weights), CVE-2026-0897 (declared shapes far beyond what is stored).
@@ -6,80 +8,19 @@ local files into weights), CVE-2026-0897 (declared shapes far beyond what is sto
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from converter.errors import (
-    ConfigUnreadable,
-    KerasArchive,
-    NotHDF5,
-    SourceNotFound,
-    SourceNotReadable,
-    SourceTruncated,
-)
+from converter.errors import ConfigUnreadable, SourceTruncated
 from converter.source.model import Finding
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-ZIP_SIGNATURE = b"PK\x03\x04"
 MAX_OBJECTS = 1_000_000
 MAX_DEPTH = 64
-MAX_JSON_BYTES = 256 * 1024 * 1024
 BOMB_BYTES = 64 * 1024 * 1024
 BOMB_RATIO = 1000
-ATTRIBUTE_LIMIT_HINT = "see 'convert-h5 inspect' for what the file holds"
-
-
-def check_signature(path: Path) -> int:
-    """Size of the file in bytes, when it can be read and looks like HDF5.
-
-    Raises SourceNotFound, SourceNotReadable, KerasArchive or NotHDF5.
-    """
-    if path.is_dir():
-        raise SourceNotReadable(
-            f"{path} is a directory",
-            why="a Keras .h5 model is one file",
-            fix="Give the .h5 file itself; a folder with saved_model.pb needs no conversion",
-        )
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(8)
-            size = os.fstat(stream.fileno()).st_size
-    except FileNotFoundError as error:
-        raise SourceNotFound(f"There is no file {path}", fix="Check the path") from error
-    except OSError as error:
-        raise SourceNotReadable(
-            f"{path} cannot be read", why=str(error.strerror), fix="Check its permissions"
-        ) from error
-    if start.startswith(ZIP_SIGNATURE):
-        raise KerasArchive(
-            f"{path} is a zip archive",
-            why="that is the .keras format of Keras 3, not HDF5",
-            fix="Load it in Keras 3 and write it with model.export(folder), or save it as .h5",
-        )
-    if start != SIGNATURE:
-        found = "it is empty" if size == 0 else f"it starts with {start!r}"
-        raise NotHDF5(
-            f"{path} is not an HDF5 file", why=found, fix="Give a file that Keras saved as .h5"
-        )
-    return size
-
-
-def open_file(path: Path) -> h5py.File:
-    """The file, opened for reading only. Raises SourceTruncated when HDF5 makes no sense of it."""
-    try:
-        return h5py.File(path, "r", locking=False)
-    except (OSError, RuntimeError) as error:
-        raise SourceTruncated(
-            f"{path} is damaged or cut short",
-            why=_first_line(error),
-            fix="Copy or download it again and compare the sizes",
-        ) from error
 
 
 def scan_structure(file: h5py.File, size: int) -> Iterator[Finding]:
@@ -90,6 +31,7 @@ def scan_structure(file: h5py.File, size: int) -> Iterator[Finding]:
     waiting: list[tuple[str, h5py.Group, int]] = [("", file["/"], 0)]
     seen: set[int] = set()
     objects = 0
+    declared = stored = 0
     while waiting:
         prefix, group, depth = waiting.pop()
         for name in group:
@@ -115,6 +57,12 @@ def scan_structure(file: h5py.File, size: int) -> Iterator[Finding]:
                     waiting.append((path, item, depth + 1))
             elif isinstance(item, h5py.Dataset):
                 yield from _scan_dataset(item, path, size)
+                declared += _declared(item)
+                stored += item.id.get_storage_size()
+    if _is_bomb(declared, stored):
+        yield Finding(
+            "shape-bomb", "/", f"declares {declared} bytes in all, the file stores {stored}"
+        )
 
 
 def _object(group: h5py.Group, name: str, path: str) -> Any:
@@ -123,7 +71,7 @@ def _object(group: h5py.Group, name: str, path: str) -> Any:
     except (KeyError, OSError, RuntimeError) as error:
         raise SourceTruncated(
             f"The object {path} of the file cannot be opened",
-            why=_first_line(error),
+            why=first_line(error),
             fix="Copy or download the file again",
         ) from error
 
@@ -136,11 +84,10 @@ def _scan_dataset(dataset: h5py.Dataset, path: str, size: int) -> Iterator[Findi
         names = ", ".join(name for name, *_ in dataset.external)
         yield Finding("external-storage", path, f"its values are read from {names}")
         return
-    declared = int(np.prod(dataset.shape or (1,), dtype=object)) * dataset.dtype.itemsize
-    stored = dataset.id.get_storage_size()
+    declared, stored = _declared(dataset), dataset.id.get_storage_size()
     plain = dataset.id.get_create_plist().get_nfilters() == 0
     impossible = plain and declared > size and declared > stored
-    if impossible or (declared > BOMB_BYTES and declared > BOMB_RATIO * max(stored, 1)):
+    if impossible or _is_bomb(declared, stored):
         yield Finding(
             "shape-bomb",
             path,
@@ -148,19 +95,27 @@ def _scan_dataset(dataset: h5py.Dataset, path: str, size: int) -> Iterator[Findi
         )
 
 
-def text_attribute(file: h5py.File, name: str) -> str | None:
-    """A text attribute, however it was written: str, bytes, or one-element array.
+def _declared(dataset: h5py.Dataset) -> int:
+    size: int = dataset.dtype.itemsize
+    return int(np.prod(dataset.shape or (1,), dtype=object)) * size
+
+
+def _is_bomb(declared: int, stored: int) -> bool:
+    return declared > BOMB_BYTES and declared > BOMB_RATIO * max(stored, 1)
+
+
+def text_attribute(holder: h5py.Group, name: str) -> str | None:
+    """A text attribute, however it was written: str, bytes, or one-element array; None if absent.
 
     Raises ConfigUnreadable for anything else.
     """
-    holder = file if name in file.attrs else file.get("model_weights")
-    if holder is None or name not in holder.attrs:
+    if name not in holder.attrs:
         return None
     try:
         value = holder.attrs[name]
     except (OSError, RuntimeError) as error:
         raise ConfigUnreadable(
-            f"The attribute '{name}' cannot be read", why=_first_line(error)
+            f"The attribute '{name}' cannot be read", why=first_line(error)
         ) from error
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
@@ -173,32 +128,8 @@ def text_attribute(file: h5py.File, name: str) -> str | None:
     raise ConfigUnreadable(
         f"The attribute '{name}' is not text",
         why=f"it holds {type(value).__name__}",
-        fix=ATTRIBUTE_LIMIT_HINT,
+        fix="Save the model again with the Keras that made it",
     )
-
-
-def json_attribute(file: h5py.File, name: str) -> Any | None:
-    """A JSON attribute, NaN and Infinity allowed as Keras writes them; None when absent.
-
-    Raises ConfigUnreadable when it is not JSON, or too large or too deep to be a model's.
-    """
-    text = text_attribute(file, name)
-    if text is None:
-        return None
-    if len(text) > MAX_JSON_BYTES:
-        raise ConfigUnreadable(f"The attribute '{name}' has {len(text)} characters")
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ConfigUnreadable(
-            f"The attribute '{name}' is nested too deeply to be a model's"
-        ) from error
-    except ValueError as error:
-        raise ConfigUnreadable(
-            f"The attribute '{name}' is not JSON",
-            why=str(error),
-            fix="Save the model again with the Keras that made it",
-        ) from error
 
 
 def name_list(group: h5py.Group, name: str) -> list[str]:
@@ -213,11 +144,12 @@ def name_list(group: h5py.Group, name: str) -> list[str]:
         parts = []
         while f"{name}{len(parts)}" in attributes:
             parts.append(attributes[f"{name}{len(parts)}"])
-    flat = [item for part in parts for item in np.ravel(part)]
+    flat = [item for part in parts if not isinstance(part, h5py.Empty) for item in np.ravel(part)]
     return [
         item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item) for item in flat
     ]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what a library says, without its quotes."""
     return (str(error).splitlines() or [type(error).__name__])[0].strip("'\"")

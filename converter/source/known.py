@@ -30,6 +30,13 @@ HISTORIC_FUNCTIONS = frozenset(
     }
 )
 
+# In a namespace of Keras, but they load code, files or other frameworks' models, or look names up.
+NOT_ARITHMETIC = re.compile(
+    r"(load|save|clone|export|func|model_from|deserialize|serialize|register|get|custom_object)\b.*"
+    r"|(load|save|clone|export|func|model_from|deserialize|serialize|register|get)_.*"
+    r"|.*(keras_object|TFSMLayer|JaxLayer|FlaxLayer|TorchModuleWrapper|HubLayer)"
+)
+
 # Modules that a Keras 3 config may name. A module is only ever compared, never imported.
 OWN_MODULES = re.compile(r"(keras|keras_core|tf_keras|tensorflow\.keras|builtins)(\..*)?")
 
@@ -38,8 +45,8 @@ OWN_MODULES = re.compile(r"(keras|keras_core|tf_keras|tensorflow\.keras|builtins
 def _names() -> dict[str, frozenset[str]]:
     stored = json.loads(NAMES_FILE.read_text(encoding="utf-8"))
     return {
-        "classes": frozenset(stored["classes"]) | HISTORIC_CLASSES,
-        "functions": frozenset(stored["functions"]) | HISTORIC_FUNCTIONS,
+        kind: frozenset(n for n in stored[kind] if not NOT_ARITHMETIC.fullmatch(n)) | historic
+        for kind, historic in (("classes", HISTORIC_CLASSES), ("functions", HISTORIC_FUNCTIONS))
     }
 
 
@@ -53,6 +60,6 @@ def is_function(name: str) -> bool:
     return name in _names()["functions"] or is_class(name)
 
 
-def is_own_module(module: str | None) -> bool:
+def is_own_module(module: object) -> bool:
     """Whether `module`, as a Keras 3 config names it, belongs to Keras."""
-    return module is None or OWN_MODULES.fullmatch(module) is not None
+    return module is None or (isinstance(module, str) and OWN_MODULES.fullmatch(module) is not None)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 Shape = tuple[int | None, ...]
+
+RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])")
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,10 @@ class Writer:
     @property
     def release(self) -> tuple[int, int, int]:
         """The version as numbers; (0, 0, 0) when the file names none."""
-        if self.version is None:
+        numbers = RELEASE.match(self.version or "")
+        if numbers is None:
             return (0, 0, 0)
-        numbers = [int(p) for p in self.version.split("-")[0].split(".")[:3] if p.isdigit()]
-        major, minor, patch = [*numbers, 0, 0, 0][:3]
-        return (major, minor, patch)
+        return (int(numbers[1]), int(numbers[2]), int(numbers[3] or 0))
 
     def __str__(self) -> str:
         name = self.flavour or "an unknown Keras"
@@ -99,6 +102,25 @@ class WeightFacts:
     arrays: int = 0
     bytes: int = 0
     names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Texts of the attributes, facts about the weights, findings of the structure's scan.
+
+    first_shapes: by layer, the shape of its first weight. trusted: whether the weights were looked
+    at, which they are not where links lead elsewhere.
+    """
+
+    model_config: str | None
+    training_config: str | None
+    keras_version: str | None
+    backend: str | None
+    optimizer: bool
+    weights: WeightFacts
+    first_shapes: Mapping[str, tuple[int, ...]]
+    findings: tuple[Finding, ...]
+    trusted: bool
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from converter.errors import UnsafeSource, UsageError
 from converter.source.model import Finding, SourceModel
+from converter.text import shortened
 
+# How many findings one line names.
+MOST = 8
 CUSTOM_KINDS = ("custom-class", "custom-function", "lambda-function")
 
 
@@ -19,11 +22,14 @@ def check(source: SourceModel, digests: Iterable[str], custom_objects: Path | No
     open_findings = [f for f in source.refusals if not _permitted(f, allowed, names)]
     if not open_findings:
         return
-    permits = sorted({f.permit for f in open_findings if f.permit})
+    told = [f"{shortened(f.where, 200)}: {shortened(f.detail, 400)}" for f in open_findings[:MOST]]
+    if len(open_findings) > MOST:
+        told.append(f"and {len(open_findings) - MOST} more, see 'convert-h5 inspect'")
+    permits = sorted({f.permit for f in open_findings[:MOST] if f.permit})
     advice = "Permit exactly this with " + " ".join(permits) if permits else ""
     raise UnsafeSource(
         f"{source.path} is refused",
-        why="; ".join(f"{f.where}: {f.detail}" for f in open_findings),
+        why="; ".join(told),
         fix=advice or "Do not load this file; ask its maker for a clean one",
     )
 

@@ -1,4 +1,4 @@
-"""Look through a whole config for anything that is, or leads to, code.
+"""Look through a whole config for anything that is, or leads to, code or other files.
 
 Everything is compared with what Keras itself brings; what is not known is refused. Nothing is
 unmarshalled, imported or looked up. Sources: docs/safety.md.
@@ -13,26 +13,26 @@ from typing import Any
 
 from converter.source import bytecode, known
 from converter.source.model import Finding
+from converter.source.operations import is_arithmetic_call, is_arithmetic_operation, operation_of
 
 # Keys of a layer's config that hold a function by name.
 FUNCTION_KEYS = re.compile(r".*activation$")
 
-# Operations of a TensorFlowOpLayer that touch files, other processes, or run Python.
-FORBIDDEN_OPS = re.compile(
-    r".*(File|PyFunc|Dataset|Iterator|Reader|Save|Restore|Checkpoint|Lookup|Queue|Print|Summary"
-    r"|RemoteCall|Rpc|Library|Recv|Send).*"
-)
+# Layers of Lambda's kind: functions are kept as bytecode or as names, `<key>_type` says which.
+# Sources: keras 1.2.2 engine/topology.py (Merge), layers/core.py (Lambda) of 1.2.2 to 2.15.
+TYPED_FUNCTION = re.compile(r"(.+)_type")
+CODE_TYPES = ("lambda", "function")
+LAMBDA_KEYS = ("function", "output_shape", "mask")
 
-# Calls of a TFOpLambda that are arithmetic on tensors: a bare name, or one of these namespaces.
-ARITHMETIC = re.compile(
-    r"(compat\.v1\.)?((math|nn|image|linalg|signal|dtypes|random|__operators__|sparse|strings"
-    r"|keras\.backend|keras\.activations)\.)*\w+"
-)
-FORBIDDEN_CALLS = re.compile(
-    r".*(py_func|py_function|numpy_function|load_|print|function|map_fn|while_loop|cond|case)"
-)
+# Keys whose text value is the name of a file that loading would read.
+FILE_KEYS = ("vocabulary", "vocabulary_file", "filepath", "file_path")
+
+# Calls on the class of a tensor; loading looks the class up in TensorFlow.
+METHOD_LAYERS = ("ClassMethod", "InstanceMethod", "InstanceProperty")
 
 MAX_NODES = 5_000_000
+
+Object = dict[str, Any]
 
 
 def scan(config: Any, place: str, *, loaded: bool) -> Iterator[Finding]:
@@ -52,9 +52,19 @@ def scan(config: Any, place: str, *, loaded: bool) -> Iterator[Finding]:
         if isinstance(node, dict):
             for finding in _scan_object(path, node):
                 yield finding if loaded else _told(finding)
-            waiting.extend((_inside(path, key, node), value) for key, value in node.items())
+            waiting.extend(_below(path, node))
         elif isinstance(node, list):
             waiting.extend((path, value) for value in node)
+
+
+def _below(path: str, node: Object) -> Iterator[tuple[str, Any]]:
+    """Where to look next. The code of a __lambda__ object is judged with the object."""
+    for key, value in node.items():
+        inside = _inside(path, key, node)
+        if key == "config" and node.get("class_name") == "__lambda__" and isinstance(value, dict):
+            yield from ((inside, inner) for inner in value.values())
+        else:
+            yield inside, value
 
 
 def _told(finding: Finding) -> Finding:
@@ -68,7 +78,7 @@ def _told(finding: Finding) -> Finding:
     )
 
 
-def _inside(path: str, key: str, node: dict[str, Any]) -> str:
+def _inside(path: str, key: str, node: Object) -> str:
     """The place of `key` in `node`: names of layers, not positions, so that people can find it."""
     config = node.get("config")
     name = config.get("name") if isinstance(config, dict) else None
@@ -77,51 +87,130 @@ def _inside(path: str, key: str, node: dict[str, Any]) -> str:
     return path if key in ("config", "layers", "layer") else f"{path}.{key}"
 
 
-def _scan_object(path: str, node: dict[str, Any]) -> Iterator[Finding]:
+def _scan_object(path: str, node: Object) -> Iterator[Finding]:
     class_name = node.get("class_name")
     config = node.get("config")
-    if isinstance(class_name, str) and "config" in node:
-        where = _inside(path, "config", node)
-        if class_name in ("Lambda", "__lambda__"):
-            yield from _lambdas(where, class_name, config)
-        elif class_name in ("function", "builtin_function"):
-            yield from _function(where, str(config), node.get("module"))
-        else:
-            yield from _class(where, class_name, node)
-        if class_name == "TensorFlowOpLayer" and isinstance(config, dict):
-            yield from _op_layer(where, _operation(config.get("node_def")))
-        if class_name in ("TFOpLambda", "ClassMethod") and isinstance(config, dict):
-            yield from _op_lambda(where, str(config.get("function", "")))
+    if "class_name" in node and not isinstance(class_name, str):
+        yield Finding("custom-class", path, "a class_name that is no text")
+    elif isinstance(class_name, str) and "config" in node:
+        yield from _scan_reference(_inside(path, "config", node), class_name, node)
+    if "code" in node:
+        yield from _code(path, node["code"])
     for key, value in node.items():
+        typed = TYPED_FUNCTION.fullmatch(key)
+        if typed and value in CODE_TYPES:
+            yield from _typed_function(path, typed[1], str(value), node.get(typed[1]))
         if FUNCTION_KEYS.fullmatch(key) and isinstance(value, str):
             yield from _function(f"{path}.{key}", value, None)
+        if key in FILE_KEYS and isinstance(value, str):
+            detail = f"loading would read the file '{value}' into the model"
+            yield Finding("file-reference", f"{path}.{key}", detail)
+    if class_name == "Lambda" and isinstance(config, dict):
+        yield from _untyped_lambda(_inside(path, "config", node), config)
 
 
-def _lambdas(where: str, class_name: str, config: Any) -> Iterator[Finding]:
-    """A Lambda layer (Keras 1 to 3) or the bytecode object of a Keras 3 one."""
-    config = config if isinstance(config, dict) else {}
+def _scan_reference(where: str, class_name: str, node: Object) -> Iterator[Finding]:
+    """An object that names a class or function of its own."""
+    config = node["config"]
     if class_name == "__lambda__":
-        yield _bytecode(where, config.get("code"))
-        return
-    for key in ("function", "output_shape", "mask"):
+        yield _bytecode(where, config.get("code") if isinstance(config, dict) else None)
+    elif class_name in ("function", "builtin_function"):
+        yield from _function(where, str(config), node.get("module"))
+    elif class_name in METHOD_LAYERS:
+        yield _more_than_arithmetic(where, f"the method layer {class_name}")
+    elif class_name == "TensorFlowOpLayer":
+        found = operation_of(_message(config))
+        if not is_arithmetic_operation(found):
+            yield _more_than_arithmetic(where, f"the operation '{found}'")
+    elif class_name == "TFOpLambda":
+        call = config.get("function") if isinstance(config, dict) else None
+        if not isinstance(call, str) or not is_arithmetic_call(call):
+            yield _more_than_arithmetic(where, f"the call '{call}'")
+    elif class_name != "Lambda":
+        yield from _class(where, class_name, node)
+
+
+def _more_than_arithmetic(where: str, what: str) -> Finding:
+    return Finding("tensorflow-op", where, f"{what} is more than arithmetic on tensors")
+
+
+def _message(config: Any) -> Any:
+    """A TensorFlowOpLayer's NodeDef: an object, its JSON in text, or a protobuf in text."""
+    node_def = config.get("node_def") if isinstance(config, dict) else None
+    if isinstance(node_def, str) and node_def.lstrip().startswith("{"):
+        try:
+            return json.loads(node_def, object_pairs_hook=_without_repeats)
+        except (ValueError, RecursionError):
+            return None
+    try:
+        # A lone surrogate is no part of any NodeDef.
+        return node_def.encode("utf-8").decode("utf-8") if isinstance(node_def, str) else node_def
+    except UnicodeEncodeError:
+        return None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> Object:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key stated twice")
+    return dict(pairs)
+
+
+def _typed_function(path: str, key: str, kind: str, value: Any) -> Iterator[Finding]:
+    """A function kept as bytecode (`<key>_type` is `lambda`) or by its name (`function`)."""
+    where = f"{path}.{key}"
+    if kind == "lambda" and isinstance(value, dict):
+        config = value.get("config")
+        code = config.get("code") if isinstance(config, dict) else None
+        met = value.get("class_name") == "__lambda__" or any(_code(where, code))
+        if not met:  # else it is judged where it stands
+            yield _bytecode(where, code)
+    elif kind == "lambda":
+        yield _bytecode(where, value[0] if isinstance(value, list) and value else value)
+    elif value is not None:
+        yield _named(where, str(value))
+
+
+def _untyped_lambda(where: str, config: Object) -> Iterator[Finding]:
+    """What a Lambda holds without saying of which type it is."""
+    typed = [key for key in LAMBDA_KEYS if config.get(f"{key}_type") in CODE_TYPES]
+    for key in LAMBDA_KEYS:
         value = config.get(key)
-        kind = config.get(f"{key}_type")
+        if key in typed:
+            continue
         if isinstance(value, list) and value and isinstance(value[0], str):
-            if kind != "raw":
-                yield _bytecode(f"{where}.{key}", value[0])
-        elif isinstance(value, str) and kind in ("function", None) and key == "function":
-            yield Finding(
-                "lambda-function",
-                f"{where}.{key}",
-                f"a Lambda layer calls the function '{value}', which is not in the file",
-                permit="--custom-objects FILE.py",
-                name=value,
-            )
+            yield _bytecode(f"{where}.{key}", value[0])
+        elif key == "function" and isinstance(value, str):
+            yield _named(f"{where}.{key}", value)
+        elif key == "function" and not typed and not _is_object(value):
+            yield Finding("lambda", f"{where}.{key}", "a Lambda layer whose function is not told")
+
+
+def _is_object(value: Any) -> bool:
+    """Whether `value` is a reference that the scan meets, and judges, by itself."""
+    return (
+        isinstance(value, dict) and isinstance(value.get("class_name"), str) and "config" in value
+    )
+
+
+def _code(path: str, value: Any) -> Iterator[Finding]:
+    """Bytecode outside a Keras 3 __lambda__ object."""
+    if isinstance(value, str) and bytecode.python_of(bytecode.decode(value)) is not None:
+        yield _bytecode(f"{path}.code", value)
+
+
+def _named(where: str, name: str) -> Finding:
+    return Finding(
+        "lambda-function",
+        where,
+        f"a layer calls the function '{name}', which is not in the file",
+        permit="--custom-objects FILE.py",
+        name=name,
+    )
 
 
 def _bytecode(where: str, text: Any) -> Finding:
     if not isinstance(text, str):
-        return Finding("lambda", where, "a Lambda layer whose function cannot be read")
+        return Finding("lambda", where, "a function kept as code that cannot be read")
     code = bytecode.decode(text)
     digest = bytecode.digest(code)
     python = bytecode.python_of(code)
@@ -135,21 +224,18 @@ def _bytecode(where: str, text: Any) -> Finding:
     )
 
 
-def _class(where: str, class_name: str, node: dict[str, Any]) -> Iterator[Finding]:
+def _class(where: str, class_name: str, node: Object) -> Iterator[Finding]:
     module, registered = node.get("module"), node.get("registered_name")
     name = class_name.rsplit(">", 1)[-1]
     foreign_package = isinstance(registered, str) and ">" in registered
-    own = known.is_own_module(module) and not foreign_package and ">" not in class_name
-    if own and known.is_class(name):
-        return
     # Optimizers of Keras 2.11 on are registered as Custom>Adam.
-    if class_name.startswith("Custom>") and known.is_class(name) and known.is_own_module(module):
+    own_package = ">" not in class_name or class_name.startswith("Custom>")
+    if known.is_own_module(module) and own_package and not foreign_package and known.is_class(name):
         return
-    shown = f"{module}.{class_name}" if module else class_name
     yield Finding(
         "custom-class",
         where,
-        f"the class '{shown}' is not part of Keras",
+        f"the class '{f'{module}.{class_name}' if module else class_name}' is not part of Keras",
         permit="--custom-objects FILE.py",
         name=name,
     )
@@ -163,42 +249,5 @@ def _function(where: str, name: str, module: Any) -> Iterator[Finding]:
         where,
         f"the function '{name}' is not part of Keras",
         permit="--custom-objects FILE.py",
-        name=name,
+        name=name.rsplit(">", 1)[-1],
     )
-
-
-def _op_layer(where: str, operation: str | None) -> Iterator[Finding]:
-    if operation is None or FORBIDDEN_OPS.fullmatch(operation):
-        yield Finding(
-            "tensorflow-op",
-            where,
-            f"the operation '{operation}' is more than arithmetic on tensors",
-        )
-
-
-def _operation(node_def: Any) -> str | None:
-    """The op of a NodeDef: an object, its JSON, or (TensorFlow 1.15) its protobuf bytes."""
-    if isinstance(node_def, str) and node_def.lstrip().startswith("{"):
-        try:
-            node_def = json.loads(node_def)
-        except ValueError:
-            return None
-    if isinstance(node_def, dict):
-        return str(node_def.get("op"))
-    data = node_def.encode("utf-8") if isinstance(node_def, str) else b""
-    # Field 1 is the name, field 2 the op; both are length-delimited and come first.
-    at = 0
-    text = b""
-    for tag in (0x0A, 0x12):
-        if len(data) < at + 2 or data[at] != tag or data[at + 1] > 0x7F:
-            return None
-        text = data[at + 2 : at + 2 + data[at + 1]]
-        at += 2 + len(text)
-    return text.decode("utf-8", "replace")
-
-
-def _op_lambda(where: str, function: str) -> Iterator[Finding]:
-    if not ARITHMETIC.fullmatch(function) or FORBIDDEN_CALLS.match(function):
-        yield Finding(
-            "tensorflow-op", where, f"the call '{function}' is more than arithmetic on tensors"
-        )

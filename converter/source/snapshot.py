@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from converter.errors import UsageError
-from converter.source import hdf5
+from converter.source import signature
 
 CHUNK = 4 * 1024 * 1024
 # Keras chooses its HDF5 reader by this suffix, whatever the source is called.
@@ -18,7 +18,7 @@ def take(path: Path, folder: Path) -> tuple[Path, str]:
 
     Raises the SourceError that fits; UsageError when there is no room for the copy.
     """
-    hdf5.check_signature(path)
+    signature.check(path)
     copy = folder / NAME
     digest = hashlib.sha256()
     try:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from converter.source.model import Writer
+from converter.source.model import RELEASE, Writer
 
 # Which TensorFlow releases wrote a version of tf.keras. Source: tf.keras.__version__ of each.
 TENSORFLOW_OF = {
@@ -16,13 +15,14 @@ TENSORFLOW_OF = {
     "2.4.0": ("2.3", "2.4"),
 }
 
-# Words that only Keras 1 puts into a layer's config. Source: keras 1.2.2 layers/*.py get_config.
-KERAS_1_WORDS = (
-    *('"nb_filter"', '"border_mode"', '"inner_activation"', '"W_regularizer"', '"dim_ordering"'),
-    *('"output_dim": ', '"subsample"', '"pool_length"', '"input_dtype"'),
-)
-# Keras 2 kept output_dim for Embedding alone, and there beside this word.
-KERAS_2_WORDS = ('"embeddings_initializer"', '"kernel_initializer"', '"data_format"')
+# Keys that only Keras 1 puts into a layer's config. Source: keras 1.2.2 layers/*.py get_config.
+KERAS_1_KEYS = {
+    *("nb_filter", "border_mode", "inner_activation", "W_regularizer", "dim_ordering"),
+    *("output_dim", "subsample", "pool_length", "input_dtype"),
+}
+# Keras 2 kept output_dim for Embedding alone, and there beside one of these.
+KERAS_2_KEYS = {"embeddings_initializer", "kernel_initializer", "data_format"}
+KERAS_3_KEYS = {"registered_name", "batch_shape"}
 
 
 def identify(
@@ -31,8 +31,7 @@ def identify(
     """(writer, dialect of the config): `keras1`, `keras2`, `functional` (tf.keras 2.4 on) or
     `keras3`.
     """
-    text = json.dumps(config) if config is not None else ""
-    dialect = _dialect(text)
+    dialect = _dialect(config)
     flavour = _flavour(version) or ("keras" if dialect == "keras1" else None)
     if flavour == "keras" and version and version.startswith("1."):
         dialect = "keras1"
@@ -48,26 +47,43 @@ def identify(
 
 
 def _flavour(version: str | None) -> str | None:
-    if not version:
+    release = RELEASE.match(version or "")
+    if version is None or release is None:
         return None
     if version.endswith("-tf"):
         return "tf.keras"
-    numbers = [int(p) for p in version.split(".")[:2] if p.isdigit()]
-    if len(numbers) < 2:
-        return None
-    if numbers >= [3, 0]:
+    numbers = (int(release[1]), int(release[2]))
+    if numbers >= (3, 0):
         return "keras3"
-    if numbers >= [2, 16]:
+    if numbers >= (2, 16):
         return "tf_keras"
     # keras 2.4.0 to 2.15 of the package index only hands out, or is, TensorFlow's own.
-    return "tf.keras" if numbers >= [2, 4] else "keras"
+    return "tf.keras" if numbers >= (2, 4) else "keras"
 
 
-def _dialect(text: str) -> str:
-    if '"registered_name"' in text or '"batch_shape"' in text:
+def _dialect(config: Any) -> str:
+    keys, classes = _words(config)
+    if keys & KERAS_3_KEYS:
         return "keras3"
-    if '"Functional"' in text or '"groups"' in text:
+    if "Functional" in classes or "groups" in keys:
         return "functional"
-    if any(w in text for w in KERAS_1_WORDS) and not any(w in text for w in KERAS_2_WORDS):
+    if keys & KERAS_1_KEYS and not keys & KERAS_2_KEYS:
         return "keras1"
     return "keras2"
+
+
+def _words(config: Any) -> tuple[set[str], set[str]]:
+    """(every key, every class name) in a config."""
+    keys: set[str] = set()
+    classes: set[str] = set()
+    waiting = [config]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            keys.update(node)
+            if isinstance(node.get("class_name"), str):
+                classes.add(node["class_name"])
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return keys, classes

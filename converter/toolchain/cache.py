@@ -73,6 +73,8 @@ def unhealthy(folder: Path, toolchain: Toolchain) -> str | None:
     """
     try:
         stamp: dict[str, Any] = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        if not isinstance(stamp, dict):
+            raise ValueError
     except (OSError, ValueError):
         return f"{STAMP} is missing or unreadable"
     if stamp.get("lock_sha256") != toolchain.lock_sha256:

@@ -117,7 +117,11 @@ def for_serving(version: str) -> Toolchain:
 
     Raises UnknownToolchain naming the releases that have one.
     """
-    wanted = version_tuple(version if "." in version else version + ".0")
+    wanted: tuple[int, int] | None
+    try:
+        wanted = version_tuple(version if "." in version else version + ".0")
+    except ValueError:
+        wanted = None
     standing = {t.tensorflow_series: t for t in load().values() if t.serving}
     if wanted not in standing:
         offered = ", ".join(f"{major}.{minor}" for major, minor in sorted(standing))

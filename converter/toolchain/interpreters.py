@@ -26,7 +26,7 @@ def _candidates(version: str) -> Iterator[Path]:
     for entry in os.environ.get("PATH", "").split(os.pathsep):
         folder = Path(entry)
         if entry and folder.name != "shims":  # a shim of a version that is not selected only fails
-            yield folder / f"python{version}"
+            yield folder.absolute() / f"python{version}"
     for root in _pyenv_roots():
         pattern = re.compile(rf"{re.escape(version)}\.\d+$")
         try:
@@ -48,6 +48,7 @@ def _runs(python: Path, version: str) -> bool:
             stdin=subprocess.DEVNULL,
             check=False,
             text=True,
+            errors="replace",
             timeout=20,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -100,13 +100,17 @@ class LoadOptions:
     def fields(self) -> dict[str, Any]:
         """As the fields of a request."""
         fields = dict(vars(self))
-        fields["custom_objects"] = str(self.custom_objects) if self.custom_objects else None
+        if self.custom_objects is not None:
+            fields["custom_objects"] = str(self.custom_objects.absolute())
         return fields
 
 
 @dataclass
 class Session:
-    """A worker process; a context manager that ends it."""
+    """A worker process; a context manager that ends it.
+
+    Its working folder is its own, so paths are sent as absolute ones.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
@@ -161,7 +165,7 @@ class Session:
 
     def load_h5(self, path: Path, options: LoadOptions) -> LoadedModel:
         """Load the Keras HDF5 file at `path` in place of the model before it."""
-        result = self.request("load_h5", path=str(path), **options.fields()).result
+        result = self.request("load_h5", path=str(path.absolute()), **options.fields()).result
         return LoadedModel(_facts(result["inputs"]), _facts(result["outputs"]), result["via"])
 
     def predict(self, inputs: Sequence[Array]) -> list[Array]:
@@ -175,11 +179,12 @@ class Session:
 
     def convert(self, strategy: str, folder: Path, contract: dict[str, Any], freeze: bool) -> None:
         """Write a SavedModel of the loaded model into `folder`, which must not exist."""
-        self.request("convert", strategy=strategy, folder=str(folder), freeze=freeze, **contract)
+        absolute = str(folder.absolute())
+        self.request("convert", strategy=strategy, folder=absolute, freeze=freeze, **contract)
 
     def load_saved_model(self, folder: Path, tags: Sequence[str]) -> dict[str, Any]:
         """Load a SavedModel into a fresh session; its signatures by name."""
-        reply = self.request("load_saved_model", folder=str(folder), tags=list(tags))
+        reply = self.request("load_saved_model", folder=str(folder.absolute()), tags=list(tags))
         signatures: dict[str, Any] = reply.result["signatures"]
         return signatures
 

@@ -7,7 +7,9 @@ NaN equals NaN, and an infinity equals the same infinity.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +54,11 @@ class Verdict:
         """Whether every element kept to the rule."""
         return not self.problem
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, which has no word for NaN and infinity: those are texts."""
+        figures = {**vars(self), "passed": self.passed}
+        return {k: str(v) if _beyond_json(v) else v for k, v in figures.items()}
+
 
 def compare(
     expected: Array,
@@ -74,14 +81,20 @@ def compare(
     off = np.abs(a[finite] - b[finite])
     size = np.abs(b[finite])
     count = int((off > rule.atol + rule.rtol * size).sum())
-    nonzero = size > 0
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        relative = np.where(size > 0, off / size, 0.0)
+        needed = np.where(off > rule.atol, (off - rule.atol) / size, 0.0)
+    # Beyond rounding, so that the figure passes when it is used.
+    slack = 1 + 2.0**-50
     return dataclasses.replace(
         verdict,
         problem=f"{count} of {expected.size} elements beyond {rule}" if count else "",
         max_abs=_largest(off),
-        max_rel=_largest(off[nonzero] / size[nonzero]),
-        atol_needed=_largest(off - rule.rtol * size),
-        rtol_needed=_largest((off[nonzero] - rule.atol) / size[nonzero]),
+        max_rel=_largest(relative),
+        atol_needed=_largest(
+            np.where(off > rule.rtol * size, off - rule.rtol * size + 2 * np.spacing(off), 0.0)
+        ),
+        rtol_needed=_largest(needed) * slack,
         top1=_top1(a, b),
     )
 
@@ -102,6 +115,10 @@ def _mismatch(expected: Array, got: Array) -> str:
     if not np.array_equal(got[infinite], expected[infinite]):
         return "an infinity of the other sign"
     return ""
+
+
+def _beyond_json(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _largest(values: Array) -> float:

@@ -72,6 +72,10 @@ def prove_random(responder: Responder, sample: Batch, asked: Sequence[Answers]) 
     given = [responder.ask(sample) for _ in range(len(asked))]
     verdicts = []
     for key in asked[0]:
+        fault = next((f for f in (_unlike(asked[0][key], a.get(key)) for a in given) if f), "")
+        if fault:
+            verdicts.append(Verdict("random", key, responder.protocol, 0, fault, 0))
+            continue
         ours = np.stack([answers[key] for answers in given]).astype(np.float64)
         theirs = np.stack([answers[key] for answers in asked]).astype(np.float64)
         error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / len(asked))
@@ -85,10 +89,20 @@ def prove_random(responder: Responder, sample: Batch, asked: Sequence[Answers]) 
     return verdicts
 
 
+def _unlike(wanted: Array, got: Array | None) -> str:
+    """Why the two have no means to compare."""
+    if got is None:
+        return "no such output"
+    if got.shape != wanted.shape:
+        return f"shape {list(got.shape)} instead of {list(wanted.shape)}"
+    return "" if wanted.size else "nothing was compared: the output is empty"
+
+
 def _by_rows(responder: Responder, inputs: Batch) -> Answers:
     count = len(next(iter(inputs.values())))
     rows = [responder.ask({k: v[i : i + 1] for k, v in inputs.items()}) for i in range(count)]
-    return {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+    whole = set(rows[0]).intersection(*rows)
+    return {key: np.concatenate([np.atleast_1d(row[key]) for row in rows]) for key in whole}
 
 
 def _answers(

@@ -70,12 +70,19 @@ def _with_fitting_length(
     """The recipe with the first of LENGTHS that the model accepts, and its answers."""
     lengths = LENGTHS if recipe.free_lengths else LENGTHS[:1]
     refusal: WorkerRaised | None = None
+    empty: tuple[Recipe, Reference] | None = None
     for length in lengths:
         tried = dataclasses.replace(recipe, length=length)
         try:
-            return tried, _ask(session, tried, outputs, origin)
+            found = _ask(session, tried, outputs, origin)
         except WorkerRaised as error:
             refusal = refusal or error
+        else:
+            empty = empty or (tried, found)
+            if all(answer.size for answers in found.answers for answer in answers.values()):
+                return tried, found
+    if empty is not None:
+        return empty
     assert refusal is not None
     raise NoUsableSamples(
         "No inputs could be made that the model accepts",
@@ -122,11 +129,13 @@ def _unfitness(reference: Reference, rule: Rule) -> float:
 
 def _alive(answer: Array) -> bool:
     """Whether the answer depends on the input: rows differ, or, in a single row, elements do."""
+    if not np.isfinite(answer).all():
+        return False
     rows = answer.astype(np.float64).reshape(answer.shape[0], -1) if answer.ndim else answer
     return bool(rows.size and np.ptp(rows, axis=0 if len(rows) > 1 else None).max() > 0)
 
 
 def _distance(a: Array, b: Array) -> float:
-    off = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    finite = off[np.isfinite(off)]
-    return float(finite.max()) if finite.size else 0.0
+    finite = np.isfinite(a) & np.isfinite(b)
+    off = np.abs(a[finite].astype(np.float64) - b[finite].astype(np.float64))
+    return float(off.max()) if off.size else 0.0

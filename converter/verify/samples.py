@@ -6,6 +6,7 @@ Seeded: the same source and seed give the same samples everywhere.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +110,12 @@ def load_npz(path: Path, keys: Sequence[str], what: str) -> Batch:
     Raises UsageError when the file cannot be read or lacks a key.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream:
+            stored = np.load(stream, allow_pickle=False)
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array (.npy)")
             found: dict[str, Any] = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(
             f"{path} cannot be read as .npz", why=str(error), fix="Write it with numpy.savez"
         ) from error

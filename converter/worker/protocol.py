@@ -16,6 +16,9 @@ import struct
 import numpy as np
 
 MAGIC = b"CH5\x01"
+WIRE_DTYPES = frozenset(
+    ["|b1", "|i1", "|u1"] + ["<" + kind for kind in "i2 i4 i8 u2 u4 u8 f2 f4 f8 c8 c16".split()]
+)
 HEADER_LIMIT = 64 * 1024 * 1024
 
 
@@ -50,13 +53,30 @@ def read(stream):
     (length,) = struct.unpack("<I", prefix[4:])
     if length > HEADER_LIMIT:
         raise ProtocolError("a header of %d bytes" % length)
-    header = json.loads(_exactly(stream, length).decode("utf-8"))
+    encoded = _exactly(stream, length)
+    try:
+        header = json.loads(encoded.decode("utf-8"))
+        specs = [_spec(**spec) for spec in header.pop("tensors")]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProtocolError("a header that describes no tensors: %s" % error)
     tensors = {}
-    for spec in header.pop("tensors"):
-        raw = _exactly(stream, spec["nbytes"])
-        array = np.frombuffer(raw, dtype=np.dtype(spec["dtype"]))
-        tensors[spec["name"]] = array.reshape(spec["shape"])
+    for name, dtype, shape, nbytes in specs:
+        tensors[name] = np.frombuffer(_exactly(stream, nbytes), dtype=dtype).reshape(shape)
     return header, tensors
+
+
+def _spec(name, dtype, shape, nbytes):
+    """A tensor's description, checked; raises ValueError or TypeError."""
+    if dtype not in WIRE_DTYPES:
+        raise ValueError("dtype %r" % (dtype,))
+    if not isinstance(shape, list) or not all(type(d) is int and d >= 0 for d in shape):
+        raise ValueError("shape %r" % (shape,))
+    size = np.dtype(dtype).itemsize
+    for dimension in shape:
+        size *= dimension
+    if nbytes != size:
+        raise ValueError("%r bytes for shape %r of %s" % (nbytes, shape, dtype))
+    return name, dtype, shape, nbytes
 
 
 def _exactly(stream, length):
@@ -68,6 +88,7 @@ def _exactly(stream, length):
 
 def _wire_form(name, value):
     array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
+    dtype = array.dtype.newbyteorder("<")
+    if dtype.str not in WIRE_DTYPES:
         raise ProtocolError("tensor %s has dtype %s, which has no wire form" % (name, array.dtype))
-    return np.asarray(array, order="C", dtype=array.dtype.newbyteorder("<"))
+    return np.asarray(array, order="C", dtype=dtype)

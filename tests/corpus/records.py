@@ -48,6 +48,7 @@ class Record:
             shape = [free if size is None else size for size in spec["shape"]]
             shape[0] = spec["shape"][0] or 2
             random = np.random.RandomState(int(self.entry["sha256"][:7], 16) + position)
+            values: Array
             if known["vocab"].get(place):
                 values = random.randint(0, known["vocab"][place], size=shape)
             else:

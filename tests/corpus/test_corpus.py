@@ -7,6 +7,7 @@ file's authors recorded, where they did.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,6 @@ EMPTY_OUTPUT = {"f5fb03f652673e022aab3ce0062fc4ea16d677675504b6fb6e88b8a7f7632cf
 CANNOT_TAKE = "tf.contrib.saved_model cannot take the constants of the TensorFlowOpLayer"
 
 RECORDS = records.load()
-PARAMS = [pytest.param(record, id=record.id) for record in RECORDS]
-
 if not RECORDS:
     pytest.skip(f"the corpus is not at {records.FOLDER}", allow_module_level=True)
 
@@ -60,9 +59,9 @@ def _strategies(record: Record) -> tuple[str, ...]:
     return flavour.strategies
 
 
-@pytest.mark.parametrize("record", [p for p in PARAMS if _refusal(p.values[0])])
+@pytest.mark.parametrize("record", [r for r in RECORDS if _refusal(r)], ids=lambda r: r.id)
 def test_refused_for_its_true_reason(
-    record: Record, pool: Pool, tmp_path: Path, record_property: pytest.RecordProperty
+    record: Record, pool: Pool, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     report = pipeline.run(record.path, tmp_path / "models", Options(), pool, quiet)
     assert report.error is not None
@@ -71,9 +70,9 @@ def test_refused_for_its_true_reason(
     assert report.published is None
 
 
-@pytest.mark.parametrize("record", [p for p in PARAMS if not _refusal(p.values[0])])
+@pytest.mark.parametrize("record", [r for r in RECORDS if not _refusal(r)], ids=lambda r: r.id)
 def test_published_and_answers_like_its_writer(
-    record: Record, pool: Pool, tmp_path: Path, record_property: pytest.RecordProperty
+    record: Record, pool: Pool, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     problems = []
     published = 0

@@ -105,8 +105,8 @@ def test_prints_go_to_the_log_and_not_into_the_messages(python: Path, tmp_path: 
     noisy.write_text("import os\nprint('said by python')\nos.write(1, b'said to fd 1')\n")
     log = tmp_path / "worker.log"
     with Session.start(python, name="tf2.15", log=log) as started:
+        options = LoadOptions("tf.keras", custom_objects=noisy)
         with pytest.raises(WorkerRaised):
-            options = LoadOptions("tf.keras", custom_objects=noisy)
             started.load_h5(tmp_path / "model.h5", options)
         assert started.hello.tensorflow == "2.15.1"
     text = log.read_text()

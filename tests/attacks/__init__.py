@@ -1,0 +1,1 @@
+"""Hostile files, end to end through the command line."""
