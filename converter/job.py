@@ -12,7 +12,7 @@ from typing import Any
 
 from converter import contract as contracts
 from converter import plan as plans
-from converter.errors import ConfigUnreadable, WeightsOnly
+from converter.errors import ConfigUnreadable, UsageError, WeightsOnly
 from converter.options import Options
 from converter.plan import Plan
 from converter.report.model import Report
@@ -84,6 +84,8 @@ def prepare(
 
     Raises the SourceError or UnsafeSource that fits, UsageError, a ToolchainError.
     """
+    if options.expected is not None and options.inputs is None:
+        raise UsageError("--expected needs --inputs", fix="Give both .npz files")
     copy, report.sha256 = snapshot.take(path, folder)
     source = dataclasses.replace(sources.read(copy), path=path)
     architecture = None
@@ -97,10 +99,8 @@ def prepare(
         architecture = _read_json(options.architecture)
         source = sources.with_architecture(source, architecture)
     permits.check(source, options.allow_lambda, options.custom_objects)
-    plan = plans.make(source, options)
-    if options.python is not None:
-        targets = plans.in_toolchain(source, own.describe(options.python), "your own environment")
-        plan = dataclasses.replace(plan, targets=targets)
+    mine = own.describe(options.python) if options.python is not None else None
+    plan = plans.make(source, options, mine)
     contract = contracts.make(source, options)
     report.writer = str(source.writer)
     report.plan = list(plan.reasons)

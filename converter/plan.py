@@ -96,8 +96,8 @@ class Plan:
         return tuple(dict.fromkeys((catalog.for_serving(wanted), *own, *newer)))
 
 
-def make(source: SourceModel, options: Options) -> Plan:
-    """The plan for `source` under `options`.
+def make(source: SourceModel, options: Options, own: Toolchain | None = None) -> Plan:
+    """The plan for `source` under `options`. own: the user's environment, if one was given.
 
     Raises UsageError for an unknown strategy or runtime, UnknownToolchain, and NoToolchain when
     every toolchain that could load the file would make it answer wrongly.
@@ -109,12 +109,12 @@ def make(source: SourceModel, options: Options) -> Plan:
         )
     references, refused = _allowed(source, _by_writer(source))
     targets = references
-    if options.toolchain != "auto":
-        chosen = in_toolchain(source, catalog.get(options.toolchain), "you chose it")
-        targets, more = _allowed(source, chosen)
+    if own is not None or options.toolchain != "auto":
+        chosen = own or catalog.get(options.toolchain)
+        targets, more = _allowed(source, _in_toolchain(source, chosen))
         refused += more
-        if not chosen:
-            refused.append(f"{options.toolchain} has no Keras that loads such files")
+        if not targets and not more:
+            refused.append(f"{chosen.id} has no Keras that loads such files")
     elif options.strategy != "auto":
         # Only toolchains that have it; where none has, the first one's worker says why.
         able = tuple(t for t in targets if options.strategy in _strategies(t))
@@ -140,10 +140,10 @@ def make(source: SourceModel, options: Options) -> Plan:
     return plan
 
 
-def in_toolchain(source: SourceModel, toolchain: Toolchain, reason: str) -> tuple[Target, ...]:
-    """The Kerases of one toolchain that may load `source`, best first."""
+def _in_toolchain(source: SourceModel, toolchain: Toolchain) -> tuple[Target, ...]:
+    """The Kerases of a toolchain that the user chose, best for the source's writer first."""
     names = rules.FLAVOUR_PREFERENCE[source.writer.flavour]
-    return tuple(Target(toolchain, n, reason) for n in names if toolchain.flavour(n))
+    return tuple(Target(toolchain, n, "you chose it") for n in names if toolchain.flavour(n))
 
 
 def _by_writer(source: SourceModel) -> tuple[Target, ...]:

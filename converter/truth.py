@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converter.errors import NoToolchain, ToolchainError, UsageError
+from converter.errors import NoToolchain, ToolchainError, WorkerRaised
 from converter.job import Job
 from converter.plan import Attempt, Target
 from converter.toolchain.session import LoadedModel
@@ -32,8 +32,6 @@ def establish(job: Job, target: Target, attempt: Attempt) -> Reference:
 
 
 def _recorded(job: Job, model: LoadedModel) -> Reference:
-    if job.options.inputs is None:
-        raise UsageError("--expected needs --inputs", fix="Give both .npz files")
     assert job.options.expected is not None
     inputs = _given_inputs(job, model)
     answers = samples.load_npz(job.options.expected, job.contract.outputs, "outputs")
@@ -63,10 +61,10 @@ def _predicted(job: Job, target: Target, attempt: Attempt) -> Reference:
         same = writer.toolchain.id == target.toolchain.id and writer.flavour == target.flavour
         try:
             session = job.pool.session(writer.toolchain, attempt.mode if same else "eager")
-        except ToolchainError as error:
+            model = job.load(session, writer.flavour, without_flags=job.stochastic)
+        except (ToolchainError, WorkerRaised) as error:
             job.report.notes.append(f"no reference by {writer}: {error.line()}")
             continue
-        model = job.load(session, writer.flavour, without_flags=job.stochastic)
         origin = str(writer) + (", config translated" if model.via == "translated" else "")
         job.progress(f"reference: {origin}")
         if job.options.inputs is not None:

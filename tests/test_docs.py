@@ -12,8 +12,9 @@ from pathlib import Path
 import click
 import pytest
 
-from converter import errors
+from converter import errors, rules
 from converter.cli import main
+from converter.toolchain import catalog
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -103,6 +104,13 @@ def test_every_error_id_is_explained_with_its_exit_code() -> None:
     assert told.pop("internal") == "70"
     assert told.pop("usage") == "2"
     assert told == {cls.id: str(cls.exit_code) for cls in _leaves(errors.ConvertH5Error)}
+
+
+def test_every_known_issue_of_the_catalog_and_every_veto_is_explained() -> None:
+    text = (ROOT / "docs" / "known-issues.md").read_text()
+    told = set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.M))
+    named = {issue for t in catalog.load().values() for issue in t.known_issues}
+    assert named | {veto.id for veto in rules.VETOES} == told
 
 
 @pytest.mark.parametrize("verb", list(main.VERBS))

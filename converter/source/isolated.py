@@ -88,6 +88,8 @@ def main(arguments: list[str]) -> int:
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # A loop without end must not outlive a parent that was killed.
+    resource.setrlimit(resource.RLIMIT_CPU, (int(DEADLINE), int(DEADLINE) + 1))
     from converter.source import contents as looking
 
     try:

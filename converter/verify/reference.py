@@ -15,6 +15,10 @@ from converter.verify.samples import LENGTHS, SCALES, Batch, Recipe, nudged
 
 Answers = dict[str, Array]
 
+SAMPLED_DTYPES = frozenset(
+    "bool float16 float32 float64 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
+)
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -43,6 +47,13 @@ def predicted(
     taken; where none is, the one that comes nearest. Raises NoUsableSamples when the model takes no
     sample that could be made, EmptyOutput when there is nothing to compare.
     """
+    for key, fact in zip(recipe.keys, recipe.facts, strict=True):
+        if fact.dtype not in SAMPLED_DTYPES:
+            raise NoUsableSamples(
+                f"The input '{key}' takes {fact.dtype}",
+                why="samples are made of numbers only",
+                fix="Use --no-verify to convert without proof",
+            )
     recipe, first = _with_fitting_length(session, recipe, outputs, origin)
     for key, answer in first.answers[-1].items():
         if answer.size == 0:

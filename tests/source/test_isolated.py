@@ -1,0 +1,43 @@
+"""The child process that reads files ends by itself, whatever the file does to it."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from converter.errors import SourceTruncated
+from converter.source import isolated
+
+HANG = Path(__file__).parents[1] / "attacks" / "files" / "hang-1.h5"
+
+
+def test_a_file_that_hangs_the_library_is_told_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolated, "DEADLINE", 2.0)
+    with pytest.raises(SourceTruncated, match="more than 2 s"):
+        isolated.contents(HANG, HANG.stat().st_size)
+
+
+def test_a_child_whose_parent_is_gone_ends_by_its_own_limit() -> None:
+    code = (
+        "from converter.source import isolated; isolated.DEADLINE = 1.0;"
+        f"isolated.main([{str(HANG)!r}, '{HANG.stat().st_size}'])"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 10
+
+
+def test_no_secret_reaches_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    monkeypatch.setenv("HDF5_PLUGIN_PATH", "/plugins")
+    environment = isolated._environment()
+    assert "hunter2" not in environment.values()
+    assert "HDF5_PLUGIN_PATH" not in environment
