@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -40,6 +41,11 @@ def run(*arguments: object, **environment: str) -> Done:
         env={**os.environ, **environment},
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def in_foreground() -> None:
+    """For preexec_fn: heed SIGINT, which jobs that a shell put in the background ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def versions(export_folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from converter.errors import ConvertH5Error, TargetFull, TargetNotWritable, VersionExists
 from converter.publish import MANIFEST, OWNER_LOCK, PREFIX, check_version, publish, staging
+from testing.cli import in_foreground
 
 HOLD = """
 import sys, time
@@ -202,7 +203,10 @@ def test_a_file_system_that_is_full_publishes_nothing(tiny: Path) -> None:
 def _holder(export: Path) -> tuple[subprocess.Popen[str], Path]:
     """A process that holds a staging folder, and the folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(export)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(export)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=in_foreground,
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())
@@ -234,7 +238,7 @@ def test_a_living_run_keeps_its_staging_folder(export: Path) -> None:
 def test_an_interrupted_process_leaves_nothing(export: Path) -> None:
     process, folder = _holder(export)
     process.send_signal(signal.SIGINT)
-    process.communicate()
+    process.communicate(timeout=60)
     assert not folder.exists()
 
 

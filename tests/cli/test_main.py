@@ -17,6 +17,7 @@ import pytest
 
 from converter import __version__, api
 from converter.cli import main as cli
+from testing.cli import in_foreground
 from testing.models import Node, dense_model, layer, sequential, write_h5
 
 # What the module of a verb that waits, with a staging folder in its hands, looks like.
@@ -283,11 +284,12 @@ def test_a_signal_ends_the_run_cleaned_up(sent: signal.Signals, tmp_path: Path) 
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        preexec_fn=in_foreground,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(sent)
-    _, err = process.communicate()
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted; everything was cleaned up" in err
     assert "Traceback" not in err
