@@ -5,7 +5,6 @@ snapshot → read → permit → plan
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,11 +83,12 @@ def prepare(
 
     Raises the SourceError or UnsafeSource that fits, UsageError, a ToolchainError.
     """
-    if options.expected is not None and options.inputs is None:
-        raise UsageError("--expected needs --inputs", fix="Give both .npz files")
+    _check_together(options)
     copy, report.sha256 = snapshot.take(path, folder)
-    source = dataclasses.replace(sources.read(copy), path=path)
+    source = sources.read(copy, path)
     architecture = None
+    if source.kind == "full" and options.architecture is not None:
+        raise UsageError(f"{path} has an architecture of its own", fix="Leave out --architecture")
     if source.kind == "weights":
         if options.architecture is None:
             raise WeightsOnly(
@@ -106,6 +106,14 @@ def prepare(
     report.plan = list(plan.reasons)
     report.inputs, report.outputs = list(contract.inputs), list(contract.outputs)
     return Job(copy, source, options, contract, plan, pool, report, progress, architecture)
+
+
+def _check_together(options: Options) -> None:
+    """Raise UsageError for options that need or exclude each other."""
+    if options.expected is not None and options.inputs is None:
+        raise UsageError("--expected needs --inputs", fix="Give both .npz files")
+    if options.python is not None and options.toolchain != "auto":
+        raise UsageError("--python and --toolchain exclude each other", fix="Give one of them")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

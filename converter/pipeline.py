@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from converter.job import Job, prepare
 from converter.options import SERVING_DEFAULT, Options
 from converter.plan import Attempt, Target
 from converter.report.model import AttemptReport, Report
+from converter.toolchain import cache
 from converter.toolchain.catalog import Toolchain
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
@@ -59,10 +59,10 @@ def run(
     report = Report(source=source, rule=str(Rule(options.rtol, options.atol)))
     try:
         publish.check_version(export_folder, options.model_version)
-        with tempfile.TemporaryDirectory(prefix="convert-h5-job-") as folder:
-            job = prepare(
-                source, Path(folder), options, pool=pool, report=report, progress=progress
-            )
+        # The copy of the source is in a staging folder too, so that the next run removes what a
+        # killed one left.
+        with publish.staging(cache.root() / "jobs") as folder:
+            job = prepare(source, folder, options, pool=pool, report=report, progress=progress)
             with publish.staging(export_folder) as staging:
                 _run(job, staging, export_folder)
     except ConvertH5Error as error:
@@ -188,7 +188,13 @@ def _convert_and_prove(
         convert(without_flags=False)
         batch, keys = found.batches[-1], job.contract.outputs
         asked = [reference.predict(session, batch, keys) for _ in range(proof.RANDOM_ASKS)]
-        _prove(job, route.serving, staged, made, lambda r: proof.prove_random(r, batch, asked))
+        _prove(
+            job,
+            route.serving,
+            staged,
+            made,
+            lambda r: proof.prove_random(r, batch, asked, job.rule),
+        )
 
 
 def _prove(

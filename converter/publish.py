@@ -80,7 +80,11 @@ def remove_dead(export_folder: Path) -> None:
 
 def check_version(export_folder: Path, version: int | None) -> None:
     """Raise VersionExists if the asked-for `version` is there already."""
-    if version is not None and (export_folder / str(version)).exists():
+    try:
+        taken = version is not None and (export_folder / str(version)).exists()
+    except OSError as error:
+        raise target_error(export_folder, error) from error
+    if taken:
         raise VersionExists(
             f"Version {version} already exists in {export_folder}",
             why="a published version is never overwritten",

@@ -160,11 +160,32 @@ class Veto:
     source: str
 
 
+def _bilinear(source: SourceModel) -> bool:
+    layers = source.layers_of("UpSampling2D")
+    return any(layer.config.get("interpolation") == "bilinear" for layer in layers)
+
+
 def _bilinear_by_native_keras(source: SourceModel) -> bool:
-    return source.writer.flavour == "keras" and any(
-        layer.config.get("interpolation") == "bilinear"
-        for layer in source.layers_of("UpSampling2D")
+    return source.writer.flavour == "keras" and _bilinear(source)
+
+
+def _bilinear_by_tensorflow_1_14(source: SourceModel) -> bool:
+    """tf.keras 2.2.4-tf is TensorFlow 1.13's to 2.0's; from 1.15 on inputs say `ragged`."""
+    inputs = source.layers_of("InputLayer")
+    return (
+        source.writer.version == "2.2.4-tf"
+        and bool(inputs)
+        and not any("ragged" in layer.config for layer in inputs)
+        and _bilinear(source)
     )
+
+
+def _changed_in_keras_3(source: SourceModel) -> bool:
+    """Written by Keras 3, with what it means in its own way."""
+    names = [v for x in source.layers for k, v in x.config.items() if k.endswith("activation")]
+    words = {str(v.get("config")) if isinstance(v, dict) else str(v) for v in names}
+    changed = "hard_sigmoid" in words or bool(source.layers_of("Dot"))
+    return source.writer.flavour == "keras3" and changed
 
 
 def _older_than_keras_3(source: SourceModel) -> bool:
@@ -182,6 +203,20 @@ VETOES = (
         lambda flavour, tensorflow: flavour != "keras" and tensorflow > (1, 14),
         "bilinear UpSampling2D of native Keras answers differently in tf.keras from 1.15 on",
         "measured: off by 2.1 to 5.6, docs/known-issues.md",
+    ),
+    Veto(
+        "bilinear-resize-1.14",
+        _bilinear_by_tensorflow_1_14,
+        lambda flavour, tensorflow: tensorflow > (1, 14),
+        "bilinear UpSampling2D of TensorFlow up to 1.14 answers differently from 1.15 on",
+        "keras/backend.py resize_images: resize_bilinear in 1.14, resize_images_v2 in 1.15",
+    ),
+    Veto(
+        "keras-3-own-meanings",
+        _changed_in_keras_3,
+        lambda flavour, tensorflow: flavour != "keras3",
+        "hard_sigmoid and Dot of Keras 3 mean something else in every Keras 2",
+        "keras pull request 19477",
     ),
     Veto(
         "keras-3-rewrote-meanings",

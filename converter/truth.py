@@ -36,7 +36,7 @@ def _recorded(job: Job, model: LoadedModel) -> Reference:
     inputs = _given_inputs(job, model)
     answers = samples.load_npz(job.options.expected, job.contract.outputs, "outputs")
     typed = {
-        key: answers[key].astype(fact.dtype)
+        key: samples.typed(key, answers[key], fact)
         for key, fact in zip(job.contract.outputs, model.outputs, strict=True)
     }
     return Reference((inputs,), (typed,), "recorded by the user", fixed_batch=_fixed(model))
@@ -46,7 +46,7 @@ def _given_inputs(job: Job, model: LoadedModel) -> samples.Batch:
     assert job.options.inputs is not None
     given = samples.load_npz(job.options.inputs, job.contract.inputs, "inputs")
     return {
-        key: given[key].astype(fact.dtype)
+        key: samples.typed(key, given[key], fact)
         for key, fact in zip(job.contract.inputs, model.inputs, strict=True)
     }
 

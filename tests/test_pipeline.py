@@ -177,6 +177,40 @@ class TestWithTensorFlow215:
         assert _run(pool, source, tmp_path / "m", wrong).exit_code == 4
         assert _run(pool, source, tmp_path / "m", Options(allow_lambda=(digest,))).error is None
 
+    def test_a_stateful_model_is_served_from_its_zero_state(
+        self, pool: Pool, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "stateful.h5"
+        _build(
+            "tf2.15",
+            "x = keras.Input(batch_shape=(2, 5, 3), name='x')\n"
+            "y = keras.layers.LSTM(4, stateful=True, name='y')(x)\n"
+            "keras.Model(x, y).save(PATH)\n",
+            source,
+        )
+        report = _run(pool, source, tmp_path / "m")
+        assert report.error is None
+        assert {v.check for v in report.attempts[-1].verdicts} == {"answer", "repeat"}
+
+    def test_outputs_that_are_a_dict_keep_their_names(self, pool: Pool, tmp_path: Path) -> None:
+        source = tmp_path / "dict.h5"
+        _build(
+            "tf2.15",
+            "x = keras.Input((3,), name='x')\n"
+            "b = keras.layers.Dense(2, name='b', bias_initializer='ones')(x)\n"
+            "a = keras.layers.Dense(2, name='a')(x)\n"
+            "keras.Model(x, {'second': b, 'first': a}).save(PATH)\n",
+            source,
+        )
+        report = _run(pool, source, tmp_path / "m")
+        assert report.published is not None
+        session = pool.session(catalog.get("tf2.15"), "eager", "serve")
+        session.load_saved_model(report.published, ["serve"])
+        zero = np.zeros((1, 3), np.float32)
+        answers = session.run_signature("serving_default", {"x": zero})
+        np.testing.assert_array_equal(answers["b"], [[1.0, 1.0]])
+        np.testing.assert_array_equal(answers["a"], [[0.0, 0.0]])
+
     def test_a_custom_layer_is_loaded_from_the_file_that_the_user_gives(
         self, pool: Pool, tmp_path: Path
     ) -> None:

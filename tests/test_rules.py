@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -63,12 +64,36 @@ def _resizing(flavour: str, version: str, interpolation: str) -> SourceModel:
     return source(flavour, version, config=sequential(resize))
 
 
+def _resizing_after_input(**config: Any) -> SourceModel:
+    """As tf.keras 2.2.4-tf writes it: from TensorFlow 1.15 on its inputs say `ragged`."""
+    resize = layer("UpSampling2D", "up", interpolation="bilinear")
+    start = layer("InputLayer", "x", batch_input_shape=[None, 4, 4, 1], **config)
+    return source("tf.keras", "2.2.4-tf", config=sequential(start, resize))
+
+
 VETOES = {
     "bilinear-resize": VetoCase(
         applies=_resizing("keras", "2.2.4", "bilinear"),
         not_to=_resizing("keras", "2.2.4", "nearest"),
         forbids=(("tf.keras", (1, 15)), ("tf_keras", (2, 21)), ("tf.keras", (2, 2))),
         allows=(("keras", (1, 15)), ("tf.keras", (1, 14))),
+    ),
+    "bilinear-resize-1.14": VetoCase(
+        applies=_resizing_after_input(),
+        not_to=_resizing_after_input(ragged=False),
+        forbids=(("tf.keras", (1, 15)), ("tf_keras", (2, 21))),
+        allows=(("tf.keras", (1, 14)), ("tf.keras", (1, 12))),
+    ),
+    "keras-3-own-meanings": VetoCase(
+        applies=source(
+            "keras3",
+            "3.15.1",
+            config=sequential(layer("Dense", "d", units=1, activation="hard_sigmoid")),
+            dialect="keras3",
+        ),
+        not_to=source("keras3", "3.15.1", dialect="keras3"),
+        forbids=(("tf_keras", (2, 21)), ("tf.keras", (2, 15))),
+        allows=(("keras3", (2, 21)),),
     ),
     "keras-3-rewrote-meanings": VetoCase(
         applies=source("tf.keras", "2.15.0"),

@@ -16,10 +16,11 @@ def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
         yield lambda _: None
     elif sys.stderr.isatty():
         from rich.console import Console
+        from rich.text import Text
 
         console = Console(stderr=True, highlight=False)
         with console.status("starting") as status:
-            yield status.update
+            yield lambda text: status.update(Text(escaped(text)))
     else:
         yield say
 

@@ -147,14 +147,15 @@ def command(
         pipeline.pool_for(options, progress) as pool,
     ):
         report = pipeline.run(model, export_dir, options, pool, progress)
-    if report_dir is not None:
-        files.write(report, report_dir)
     if as_json:
         click.echo(json.dumps(as_dict(report), indent=1))
-        return report.exit_code
-    for line in terminal.lines(report):
-        console.say(line)
-    if report.error is not None:
+    else:
+        for line in terminal.lines(report):
+            console.say(line)
+        if report.published is not None:
+            click.echo(str(report.published))
+    if report_dir is not None:
+        files.write(report, report_dir)
+    if report.error is not None and not as_json:
         raise report.error
-    click.echo(str(report.published))
-    return 0
+    return report.exit_code

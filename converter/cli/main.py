@@ -65,6 +65,8 @@ def group() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a background job has it
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code: Any = group.main(
             args=list(arguments) if arguments is not None else None, standalone_mode=False
@@ -94,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupt(*_: object) -> None:
+    """End the run, once: a second signal must not end the cleaning up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -7,9 +7,14 @@ Python that wrote it. Source: Python/marshal.c (w_object) of CPython 2.7, 3.4, 3
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# Surroundings that change nothing.
+NOTHING: tuple[Any, ...] = (None, [], {}, "", "__main__", "builtins")
 
 FLAG_REF = 0x80
 CODE = ord("c")
@@ -29,16 +34,25 @@ SET_UP = 6
 
 
 def decode(text: str) -> bytes:
-    """The bytes behind a Lambda's text: base64 (Keras 2.0.9 on) or raw escapes (before)."""
+    """The bytes behind a Lambda's text: base64 (Keras 2.0.9 on) or raw escapes (before).
+
+    As lenient as Keras itself. Source: keras 2.15.0 utils/generic_utils.py func_load.
+    """
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+        return binascii.a2b_base64(text.encode("ascii"))
+    except (binascii.Error, UnicodeEncodeError):
         return text.encode("raw_unicode_escape")
 
 
-def digest(code: bytes) -> str:
-    """The name under which --allow-lambda permits this bytecode."""
-    return "sha256:" + hashlib.sha256(code).hexdigest()
+def digest(code: bytes, surroundings: Mapping[str, Any] | None = None) -> str:
+    """The name under which --allow-lambda permits this bytecode.
+
+    surroundings: what else decides what it does (defaults, closure, module, arguments); only what
+    is there counts, so that bare bytecode has the digest of its bytes.
+    """
+    present = {k: v for k, v in (surroundings or {}).items() if v not in NOTHING}
+    told = json.dumps(present, sort_keys=True).encode() if present else b""
+    return "sha256:" + hashlib.sha256(code + told).hexdigest()
 
 
 def python_of(code: bytes) -> str | None:

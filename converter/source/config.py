@@ -161,7 +161,8 @@ def _shape(value: Any) -> Shape | None:
 def _history(value: Any) -> list[str]:
     """Layer names of `input_layers` or `output_layers`: a list, one entry, or a dict of entries."""
     if isinstance(value, dict):
-        value = list(value.values())
+        # Keras flattens dicts in the order of their keys.
+        value = [value[key] for key in sorted(value)]
     if not isinstance(value, list) or not value:
         raise ConfigUnreadable(
             "The functional model does not say which layers it starts or ends at"

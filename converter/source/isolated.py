@@ -22,11 +22,12 @@ from converter.source.model import Contents, Finding, WeightFacts
 # No dataset is read, so that even the largest model takes a second or two.
 DEADLINE = 60.0
 MEMORY_BYTES = 8 * 1024**3
+ROOT = Path(converter.__file__).absolute().parents[1]
 HANDED_ON = ("PATH", "LD_LIBRARY_PATH", "OPENBLAS_CORETYPE", "TMPDIR")
 
 
-def contents(path: Path, size: int) -> Contents:
-    """The Contents of the file at `path`.
+def contents(path: Path, size: int, name: Path) -> Contents:
+    """The Contents of the file at `path`, which is called `name` in messages.
 
     Raises the SourceError that fits; SourceTruncated when the HDF5 library crashes or hangs.
     """
@@ -38,26 +39,27 @@ def contents(path: Path, size: int) -> Contents:
             check=False,
             timeout=DEADLINE,
             env=_environment(),
+            cwd=ROOT,  # never the caller's folder: Python would import modules from it
         )
     except subprocess.TimeoutExpired as error:
-        raise _broken(path, f"reading it took more than {DEADLINE:g} s") from error
+        raise _broken(name, f"reading it took more than {DEADLINE:g} s") from error
     try:
         answer = json.loads(done.stdout)
     except ValueError:
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         why = f"reading it ended with code {done.returncode}" + "".join(f", {x}" for x in last)
-        raise _broken(path, why) from None
+        raise _broken(name, why) from None
     if "error" in answer:
         told = answer["error"]
         cls: type[SourceError] = getattr(errors, told["class"])
-        what = told["what"].replace(str(path.absolute()), str(path))
+        what = told["what"].replace(str(path.absolute()), str(name))
         raise cls(what, why=told["why"], fix=told["fix"])
     return _rebuilt(answer["contents"])
 
 
 def _environment() -> dict[str, str]:
     environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
-    environment["PYTHONPATH"] = str(Path(converter.__file__).parents[1])
+    environment["PYTHONPATH"] = str(ROOT)
     environment["OPENBLAS_NUM_THREADS"] = "1"
     return environment
 
@@ -86,10 +88,16 @@ def main(arguments: list[str]) -> int:
     """The child: look at the file and print what it holds, or the error, as JSON."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # A loop without end must not outlive a parent that was killed.
-    resource.setrlimit(resource.RLIMIT_CPU, (int(DEADLINE), int(DEADLINE) + 1))
+    limits = {
+        resource.RLIMIT_AS: MEMORY_BYTES,
+        resource.RLIMIT_CORE: 0,
+        # A loop without end must not outlive a parent that was killed.
+        resource.RLIMIT_CPU: int(DEADLINE),
+    }
+    for kind, wanted in limits.items():
+        _, hard = resource.getrlimit(kind)
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(kind, (most, hard))
     from converter.source import contents as looking
 
     try:

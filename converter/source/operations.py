@@ -66,8 +66,9 @@ BACKEND_CALLS = frozenset(
 
 # Namespaces all of whose calls compute.
 NAMESPACES = re.compile(
-    r"(compat\.v1\.)?(math|nn|linalg|signal|bitwise|__operators__|keras\.activations"
-    r"|image\.(?=(resize|crop|flip|rot|rgb|hsv|adjust|per_image|central|pad|grayscale)))\.?\w+"
+    r"(compat\.v1\.)?(math|nn|linalg|signal|bitwise|__operators__"
+    r"|keras\.activations\.(?!(get|serialize|deserialize)$)"
+    r"|image\.(?=(resize|crop|flip|rot|rgb|hsv|adjust|per_image|central|pad|grayscale)))\.?[a-z_0-9]+"
 )
 VERSION_1 = "compat.v1."
 BACKEND = "keras.backend."

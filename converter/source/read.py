@@ -22,13 +22,16 @@ MAX_JSON_CHARACTERS = 256 * 1024 * 1024
 MAX_JSON_DEPTH = 500
 
 
-def read(path: Path) -> SourceModel:
+def read(path: Path, name: Path | None = None) -> SourceModel:
     """Everything the file says. The file is opened for reading only and never loaded.
+
+    name: what the file is called in messages and in the result, when `path` is a copy of it.
 
     Raises the SourceError that fits; a weights-only file is not an error here.
     """
     size = signature.check(path)
-    return interpreted(path, size, isolated.contents(path, size))
+    known = name or path
+    return interpreted(known, size, isolated.contents(path, size, known))
 
 
 def interpreted(path: Path, size: int, contents: Contents) -> SourceModel:
@@ -102,9 +105,23 @@ def _deeper_than(parsed: Any, limit: int) -> bool:
 def with_architecture(source: SourceModel, config: Any) -> SourceModel:
     """A weights-only source and the config that was given for it, as a full model.
 
+    What the weights do not say of their writer is taken from the config, where to_json() puts it.
     Raises ConfigUnreadable when `config` is no model's.
     """
-    return _described(source, config, "architecture", {}, trusted=True)
+    told = config if isinstance(config, dict) else {}
+    version, backend = (_text(told.get(key)) for key in ("keras_version", "backend"))
+    written_by, dialect = writer.identify(
+        source.writer.version or version,
+        source.writer.backend or backend,
+        config,
+        source.weights.names,
+    )
+    known = dataclasses.replace(source, writer=written_by, dialect=dialect)
+    return _described(known, config, "architecture", {}, trusted=True)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _described(

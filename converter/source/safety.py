@@ -27,7 +27,9 @@ LAMBDA_KEYS = ("function", "output_shape", "mask")
 # Keys whose text value is the name of a file that loading would read.
 FILE_KEYS = ("vocabulary", "vocabulary_file", "filepath", "file_path")
 
-# Calls on the class of a tensor; loading looks the class up in TensorFlow.
+# Layers that are a call, looked up in TensorFlow by name while loading; and calls on the class of a
+# tensor. Source: keras 2.15.0 layers/core/tf_op_layer.py.
+CALL_LAYERS = ("TFOpLambda", "SlicingOpLambda")
 METHOD_LAYERS = ("ClassMethod", "InstanceMethod", "InstanceProperty")
 
 MAX_NODES = 5_000_000
@@ -99,7 +101,7 @@ def _scan_object(path: str, node: Object) -> Iterator[Finding]:
     for key, value in node.items():
         typed = TYPED_FUNCTION.fullmatch(key)
         if typed and value in CODE_TYPES:
-            yield from _typed_function(path, typed[1], str(value), node.get(typed[1]))
+            yield from _typed_function(path, typed[1], str(value), node)
         if FUNCTION_KEYS.fullmatch(key) and isinstance(value, str):
             yield from _function(f"{path}.{key}", value, None)
         if key in FILE_KEYS and isinstance(value, str):
@@ -113,7 +115,9 @@ def _scan_reference(where: str, class_name: str, node: Object) -> Iterator[Findi
     """An object that names a class or function of its own."""
     config = node["config"]
     if class_name == "__lambda__":
-        yield _bytecode(where, config.get("code") if isinstance(config, dict) else None)
+        held = config if isinstance(config, dict) else {}
+        rest = {key: value for key, value in held.items() if key != "code"}
+        yield _bytecode(where, held.get("code"), rest)
     elif class_name in ("function", "builtin_function"):
         yield from _function(where, str(config), node.get("module"))
     elif class_name in METHOD_LAYERS:
@@ -122,7 +126,7 @@ def _scan_reference(where: str, class_name: str, node: Object) -> Iterator[Findi
         found = operation_of(_message(config))
         if not is_arithmetic_operation(found):
             yield _more_than_arithmetic(where, f"the operation '{found}'")
-    elif class_name == "TFOpLambda":
+    elif class_name in CALL_LAYERS:
         call = config.get("function") if isinstance(config, dict) else None
         if not isinstance(call, str) or not is_arithmetic_call(call):
             yield _more_than_arithmetic(where, f"the call '{call}'")
@@ -155,9 +159,9 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> Object:
     return dict(pairs)
 
 
-def _typed_function(path: str, key: str, kind: str, value: Any) -> Iterator[Finding]:
+def _typed_function(path: str, key: str, kind: str, node: Object) -> Iterator[Finding]:
     """A function kept as bytecode (`<key>_type` is `lambda`) or by its name (`function`)."""
-    where = f"{path}.{key}"
+    where, value = f"{path}.{key}", node.get(key)
     if kind == "lambda" and isinstance(value, dict):
         config = value.get("config")
         code = config.get("code") if isinstance(config, dict) else None
@@ -165,7 +169,7 @@ def _typed_function(path: str, key: str, kind: str, value: Any) -> Iterator[Find
         if not met:  # else it is judged where it stands
             yield _bytecode(where, code)
     elif kind == "lambda":
-        yield _bytecode(where, value[0] if isinstance(value, list) and value else value)
+        yield _listed(where, key, value, node)
     elif value is not None:
         yield _named(where, str(value))
 
@@ -178,7 +182,7 @@ def _untyped_lambda(where: str, config: Object) -> Iterator[Finding]:
         if key in typed:
             continue
         if isinstance(value, list) and value and isinstance(value[0], str):
-            yield _bytecode(f"{where}.{key}", value[0])
+            yield _listed(f"{where}.{key}", key, value, config)
         elif key == "function" and isinstance(value, str):
             yield _named(f"{where}.{key}", value)
         elif key == "function" and not typed and not _is_object(value):
@@ -208,11 +212,23 @@ def _named(where: str, name: str) -> Finding:
     )
 
 
-def _bytecode(where: str, text: Any) -> Finding:
+def _listed(where: str, key: str, value: Any, node: Object) -> Finding:
+    """Bytecode as [code, defaults, closure] or alone, in the module that the layer names.
+
+    Keras puts that module's names, and the layer's arguments, within the code's reach.
+    """
+    listed = value if isinstance(value, list) and value else [value]
+    rest = {str(i): part for i, part in enumerate(listed) if i}
+    reach = {"module": node.get("module" if key == "function" else f"{key}_module")}
+    arguments = {"arguments": node.get("arguments")} if key == "function" else {}
+    return _bytecode(where, listed[0], {**rest, **reach, **arguments})
+
+
+def _bytecode(where: str, text: Any, surroundings: Object | None = None) -> Finding:
     if not isinstance(text, str):
         return Finding("lambda", where, "a function kept as code that cannot be read")
     code = bytecode.decode(text)
-    digest = bytecode.digest(code)
+    digest = bytecode.digest(code, surroundings)
     python = bytecode.python_of(code)
     written = f"Python {python} bytecode" if python else "data that is no Python bytecode"
     return Finding(

@@ -31,6 +31,6 @@ def take(path: Path, folder: Path) -> tuple[Path, str]:
         raise UsageError(
             f"{path} could not be copied to {folder}",
             why=str(error.strerror),
-            fix="Free some space, or set TMPDIR to a folder with room",
+            fix="Free some space, or set CONVERT_H5_CACHE to a folder with room",
         ) from error
     return copy, digest.hexdigest()

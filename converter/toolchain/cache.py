@@ -21,6 +21,8 @@ from converter.toolchain.catalog import Toolchain
 
 STAMP = "toolchain.json"
 PARTIAL = ".partial-"
+# Files of each package that are looked at on every use.
+SAMPLED = 8
 
 
 def root() -> Path:
@@ -68,8 +70,8 @@ def write_stamp(folder: Path, toolchain: Toolchain, python: Path) -> None:
 def unhealthy(folder: Path, toolchain: Toolchain) -> str | None:
     """Why the environment cannot be trusted, as a sentence; None when it can.
 
-    Cheap enough for every run: the stamp, the interpreter, and each distribution's list of files.
-    That TensorFlow really imports is seen when the worker says hello.
+    Cheap enough for every run: the stamp, the interpreter, each distribution's list of files and a
+    sample of those.
     """
     try:
         stamp: dict[str, Any] = json.loads((folder / STAMP).read_text(encoding="utf-8"))
@@ -97,7 +99,11 @@ def discard(folder: Path) -> None:
 
 
 def _distributions(folder: Path) -> Iterator[tuple[str, int]]:
-    """(name of each dist-info, size of its RECORD)."""
+    """(name of each dist-info, bytes of its RECORD and of a sample of the files it lists)."""
     for packages in sorted(folder.glob("lib/python3*/site-packages")):
         for record in sorted(packages.glob("*.dist-info/RECORD")):
-            yield record.parent.name, record.stat().st_size
+            lines = record.read_text(encoding="utf-8").splitlines()
+            sampled = lines[:: max(1, len(lines) // SAMPLED)]
+            files = [packages / line.split(",", 1)[0].strip('"') for line in sampled]
+            sizes = [file.stat().st_size if file.exists() else -1 for file in files]
+            yield record.parent.name, record.stat().st_size + sum(sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from converter import rules
@@ -12,6 +13,7 @@ from converter.toolchain.session import Session
 
 def describe(python: Path) -> Toolchain:
     """The environment behind `python`. Raises ToolchainUnhealthy when no worker runs there."""
+    python = Path(shutil.which(python) or python).absolute()
     try:
         with Session.start(python, name=str(python)) as session:
             hello = session.hello
@@ -36,5 +38,5 @@ def describe(python: Path) -> Toolchain:
             Flavour(name, version, ("export",) if name == "keras3" else offered)
             for name, version in hello.flavours.items()
         ),
-        own_python=python.absolute(),
+        own_python=python,
     )

@@ -10,7 +10,8 @@ from converter.toolchain.session import Deadlines, Mode, Session
 
 # A worker is started anew after this many uses: graphs and caches of old TensorFlows only grow.
 USES = 100
-# Workers alive at once; each holds a TensorFlow of about 300 MB. A job needs three at most.
+# Workers alive at once; each holds a TensorFlow of about 300 MB. A job needs four at most: two
+# modes, another toolchain for the reference, and the one that proves.
 LIVE = 5
 
 

@@ -16,7 +16,12 @@ from pathlib import Path
 
 import filelock
 
-from converter.errors import InstallFailed, InterpreterMissing, ToolchainUnhealthy
+from converter.errors import (
+    InstallFailed,
+    InterpreterMissing,
+    ToolchainUnhealthy,
+    WorkerError,
+)
 from converter.toolchain import cache, interpreters
 from converter.toolchain.catalog import Toolchain
 
@@ -43,14 +48,21 @@ def provide(toolchain: Toolchain, progress: Progress = quiet) -> Path:
     folder = cache.folder_of(toolchain)
     if cache.unhealthy(folder, toolchain) is None:
         return cache.python_of(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _building(toolchain, progress):
-        reason = cache.unhealthy(folder, toolchain)
-        if reason is not None:
-            if folder.exists():
-                progress(f"{toolchain.id}: reinstalling, {reason}")
-                cache.discard(folder)
-            _build(toolchain, folder, progress)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _building(toolchain, progress):
+            reason = cache.unhealthy(folder, toolchain)
+            if reason is not None:
+                if folder.exists():
+                    progress(f"{toolchain.id}: reinstalling, {reason}")
+                    cache.discard(folder)
+                _build(toolchain, folder, progress)
+    except OSError as error:
+        raise InstallFailed(
+            f"Toolchain {toolchain.id} could not be installed in {folder.parent}",
+            why=str(error.strerror or error),
+            fix="Free some space, or set CONVERT_H5_CACHE to a folder you can write to",
+        ) from error
     return cache.python_of(folder)
 
 
@@ -131,9 +143,16 @@ def _check(toolchain: Toolchain, folder: Path) -> None:
     """Start a worker in the new environment and hold its hello against the catalog."""
     from converter.toolchain.session import Session
 
-    with Session.start(cache.python_of(folder), name=toolchain.id) as session:
-        hello = session.hello
-        found = {"tensorflow": hello.tensorflow, **hello.flavours}
+    try:
+        with Session.start(cache.python_of(folder), name=toolchain.id) as session:
+            hello = session.hello
+    except WorkerError as error:
+        raise ToolchainUnhealthy(
+            f"Toolchain {toolchain.id} does not run on this machine",
+            why=error.why,
+            fix="Its TensorFlow may need a processor with AVX; see the log",
+        ) from error
+    found = {"tensorflow": hello.tensorflow, **hello.flavours}
     promised = {"tensorflow": toolchain.tensorflow}
     promised.update((flavour.name, flavour.version) for flavour in toolchain.flavours)
     wrong = {

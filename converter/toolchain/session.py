@@ -133,15 +133,19 @@ class Session:
         folder = Path(tempfile.mkdtemp(prefix="convert-h5-worker-"))
         log = log or folder / "worker.log"
         with log.open("ab") as stream:
-            process = subprocess.Popen(
-                [str(python), str(WORKER_FOLDER), "--mode", mode],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stream,
-                cwd=folder,
-                env=worker_environment(folder),
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    [str(python), str(WORKER_FOLDER), "--mode", mode],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stream,
+                    cwd=folder,
+                    env=worker_environment(folder),
+                    start_new_session=True,
+                )
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         return cls(name, process, folder, log, deadlines or Deadlines())
 
     def __enter__(self) -> Session:
@@ -224,9 +228,9 @@ class Session:
             raise self._broken(operation, failure) from failure
         finally:
             timer.cancel()
-        if header["ok"]:
-            return Reply(header["result"], arrays)
-        error = header["error"]
+        if header.get("ok") is True:
+            return Reply(header.get("result", {}), arrays)
+        error = {"kind": "", "exception": "", "message": "", **header.get("error", {})}
         raise WorkerRaised(
             f"'{operation}' failed in {self.name}",
             why=f"{error['exception']}: {error['message']}",
@@ -252,16 +256,18 @@ class Session:
                 with contextlib.suppress(OSError):
                     stream.close()  # the end of its input ends the worker
         try:
-            self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=5)
+        finally:
             self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
         """End the worker's whole process group now."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def _exchange(
         self, operation: str, fields: dict[str, Any], tensors: Iterable[tuple[str, Array]]

@@ -75,8 +75,9 @@ def compare(
     verdict = Verdict(check, output, protocol, batch, _mismatch(expected, got), int(expected.size))
     if verdict.problem:
         return verdict
-    b = expected.astype(np.float64)
-    a = got.astype(np.float64)
+    wide = np.complex128 if expected.dtype.kind == "c" else np.float64
+    b = expected.astype(wide)
+    a = got.astype(wide)
     finite = np.isfinite(b)
     off = np.abs(a[finite] - b[finite])
     size = np.abs(b[finite])
@@ -109,6 +110,8 @@ def _mismatch(expected: Array, got: Array) -> str:
         return "nothing was compared: the output is empty"
     if not np.array_equal(np.isnan(expected), np.isnan(got)):
         return "NaN in different places"
+    if np.isnan(expected).all():
+        return "nothing was compared: the reference is NaN throughout"
     infinite = np.isinf(expected)
     if not np.array_equal(np.isinf(got), infinite):
         return "infinities in different places"
@@ -126,6 +129,6 @@ def _largest(values: Array) -> float:
 
 
 def _top1(a: Array, b: Array) -> float | None:
-    if b.ndim < 2 or b.shape[-1] < 2:
+    if b.ndim < 2 or b.shape[-1] < 2 or b.dtype.kind == "c":
         return None
     return float((a.argmax(axis=-1) == b.argmax(axis=-1)).mean())

@@ -63,11 +63,14 @@ def prove(responder: Responder, reference: Reference, rule: Rule) -> list[Verdic
     return verdicts
 
 
-def prove_random(responder: Responder, sample: Batch, asked: Sequence[Answers]) -> list[Verdict]:
+def prove_random(
+    responder: Responder, sample: Batch, asked: Sequence[Answers], rule: Rule
+) -> list[Verdict]:
     """Verdicts on a model that is random by design: its mean against that of the source.
 
     asked: RANDOM_ASKS predictions of the source for `sample`. The means may differ by
-    RANDOM_STANDARD_ERRORS standard errors of their difference.
+    RANDOM_STANDARD_ERRORS standard errors of their difference beyond the rule; an output that
+    varies in the source must vary here too, and one that does not must not.
     """
     given = [responder.ask(sample) for _ in range(len(asked))]
     verdicts = []
@@ -79,11 +82,12 @@ def prove_random(responder: Responder, sample: Batch, asked: Sequence[Answers]) 
         ours = np.stack([answers[key] for answers in given]).astype(np.float64)
         theirs = np.stack([answers[key] for answers in asked]).astype(np.float64)
         error = np.sqrt((ours.var(axis=0) + theirs.var(axis=0)) / len(asked))
-        bound = RANDOM_STANDARD_ERRORS * error + np.finfo(np.float32).eps
+        allowed = rule.atol + rule.rtol * np.abs(theirs.mean(axis=0))
+        bound = RANDOM_STANDARD_ERRORS * error + allowed
         off = np.abs(ours.mean(axis=0) - theirs.mean(axis=0))
         problem = "" if (off <= bound).all() else "the mean of its answers is another"
-        if ours.std(axis=0).max() == 0:
-            problem = "it answers the same every time; the source is random by design"
+        if (ours.std(axis=0).max() > 0) != (theirs.std(axis=0).max() > 0):
+            problem = "it and the source do not vary alike from request to request"
         size, worst = int(off.size), float(off.max())
         verdicts.append(Verdict("random", key, responder.protocol, 0, problem, size, worst))
     return verdicts
@@ -99,10 +103,17 @@ def _unlike(wanted: Array, got: Array | None) -> str:
 
 
 def _by_rows(responder: Responder, inputs: Batch) -> Answers:
+    """The answers to each row asked alone, put together; outputs that do not fit are left out."""
     count = len(next(iter(inputs.values())))
     rows = [responder.ask({k: v[i : i + 1] for k, v in inputs.items()}) for i in range(count)]
-    whole = set(rows[0]).intersection(*rows)
-    return {key: np.concatenate([np.atleast_1d(row[key]) for row in rows]) for key in whole}
+    parts = {
+        key: [np.atleast_1d(row[key]) for row in rows] for key in set(rows[0]).intersection(*rows)
+    }
+    return {
+        key: np.concatenate(arrays)
+        for key, arrays in parts.items()
+        if len({array.shape[1:] for array in arrays}) == 1
+    }
 
 
 def _answers(

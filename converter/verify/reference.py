@@ -54,6 +54,12 @@ def predicted(
                 why="samples are made of numbers only",
                 fix="Use --no-verify to convert without proof",
             )
+    if recipe.too_large is not None:
+        raise NoUsableSamples(
+            f"The input '{recipe.too_large}' is too large to make samples of",
+            why="one row has more than 2^28 elements",
+            fix="Give real ones with --inputs FILE.npz",
+        )
     recipe, first = _with_fitting_length(session, recipe, outputs, origin)
     for key, answer in first.answers[-1].items():
         if answer.size == 0:

@@ -5,12 +5,12 @@ Seeded: the same source and seed give the same samples everywhere.
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +24,8 @@ Batch = dict[str, Array]
 LENGTHS = (8, 32, 64, 128, 224)
 # Bounds of the uniform values, most usual first.
 SCALES = (1.0, 0.1, 10.0, 0.01)
+# Elements of one row beyond which no sample is made.
+LARGEST_ROW = 1 << 28
 # How many different ids an integer input without a known vocabulary gets.
 UNKNOWN_VOCABULARY = 10
 
@@ -61,6 +63,15 @@ class Recipe:
             _is_float(fact) and self.demands.get(key, Demand()).vocabulary is None
             for key, fact in zip(self.keys, self.facts, strict=True)
         )
+
+    @property
+    def too_large(self) -> str | None:
+        """The first input whose rows are larger than any that is sampled."""
+        for key, fact in zip(self.keys, self.facts, strict=True):
+            sizes = [self.length if d is None else d for d in (fact.shape or (None,))[1:]]
+            if math.prod(sizes) > LARGEST_ROW:
+                return key
+        return None
 
     def batches(self) -> list[Batch]:
         """One row, several rows, and, where lengths are free, several rows of another length."""
@@ -114,8 +125,8 @@ def load_npz(path: Path, keys: Sequence[str], what: str) -> Batch:
             stored = np.load(stream, allow_pickle=False)
             if not isinstance(stored, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array (.npy)")
-            found: dict[str, Any] = {name: stored[name] for name in stored.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            found: dict[str, Array] = {name: np.asarray(stored[name]) for name in stored.files}
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(
             f"{path} cannot be read as .npz", why=str(error), fix="Write it with numpy.savez"
         ) from error
@@ -129,6 +140,27 @@ def load_npz(path: Path, keys: Sequence[str], what: str) -> Batch:
             fix=f"Name its arrays {', '.join(keys)}",
         )
     return {key: found[key] for key in keys}
+
+
+def typed(key: str, values: Array, fact: TensorFacts) -> Array:
+    """`values` of the user's in the dtype that the model has for `key`.
+
+    Raises UsageError when they are no numbers, or their shape does not fit.
+    """
+    if values.dtype.kind not in "biufc":
+        raise UsageError(f"The array '{key}' holds {values.dtype}, not numbers")
+    shape = fact.shape
+    fits = shape is None or (
+        len(shape) == values.ndim
+        and all(d is None or d == n for d, n in zip(shape, values.shape, strict=True))
+    )
+    if not fits:
+        raise UsageError(
+            f"The array '{key}' has the shape {list(values.shape)}",
+            why=f"the model has {list(shape or ())}, where None is any size",
+            fix="Give one row for each sample",
+        )
+    return values.astype(fact.dtype)
 
 
 def _is_float(fact: TensorFacts) -> bool:

@@ -69,11 +69,18 @@ class Job:
 
         def serve(*arguments):
             answer = model(list(arguments) if len(arguments) > 1 else arguments[0], training=False)
-            answers = answer if isinstance(answer, (list, tuple)) else [answer]
+            answers = in_order(answer)
             # Identity keeps apart two keys that are the same tensor.
             return {key: tf.identity(a) for key, a in zip(outputs, answers)}
 
         return serve, specs
+
+
+def in_order(answer):
+    """A model's answer as a list, in the order of its outputs: Keras sorts dicts by their keys."""
+    if isinstance(answer, dict):
+        return [answer[key] for key in sorted(answer)]
+    return list(answer) if isinstance(answer, (list, tuple)) else [answer]
 
 
 def safe_names(keys):

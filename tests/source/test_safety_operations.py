@@ -166,3 +166,18 @@ def test_an_operation_stated_twice_is_refused(decoy: tuple[str, str]) -> None:
     first, last = (field(0x12, op.encode()) for op in decoy)
     node_def = (field(0x0A, b"node") + first + last).decode()
     assert kinds(sequential(op_layer(node_def))) == ["tensorflow-op"]
+
+
+@pytest.mark.parametrize("class_name", ["TFOpLambda", "SlicingOpLambda"])
+@pytest.mark.parametrize("call", ["io.gfile.remove", "load_library", "keras.models.load_model"])
+def test_every_layer_that_is_a_call_is_judged_by_the_call(class_name: str, call: str) -> None:
+    node = {"class_name": class_name, "name": "x", "config": {"name": "x", "function": call}}
+    assert kinds(sequential(node)) == ["tensorflow-op"]
+    slicing = {**node, "config": {"name": "x", "function": "__operators__.getitem"}}
+    assert kinds(sequential(slicing)) == []
+
+
+@pytest.mark.parametrize("name", ["get", "serialize", "deserialize"])
+def test_looking_up_an_activation_is_more_than_arithmetic(name: str) -> None:
+    assert kinds(sequential(op_lambda(f"keras.activations.{name}"))) == ["tensorflow-op"]
+    assert kinds(sequential(op_lambda("keras.activations.relu"))) == []

@@ -187,7 +187,7 @@ SAMPLE: Batch = {"x": np.ones((4, 3), np.float32)}
 
 
 def test_a_random_model_with_the_sources_mean_passes() -> None:
-    verdicts = prove_random(Responder(_noisy(1)), SAMPLE, _asked(_noisy(2), SAMPLE))
+    verdicts = prove_random(Responder(_noisy(1)), SAMPLE, _asked(_noisy(2), SAMPLE), RULE)
     assert [(v.check, v.output, v.passed) for v in verdicts] == [("random", "y", True)]
 
 
@@ -195,25 +195,33 @@ def test_a_random_model_with_the_sources_mean_passes() -> None:
     ("model", "problem"),
     [
         (_noisy(1, mean=3.0), "the mean of its answers is another"),
-        (lambda x, _: {"y": np.zeros((4, 3))}, "it answers the same every time"),
-        (lambda x, _: {"y": np.full((4, 3), np.nan)}, "the mean of its answers is another"),
+        (lambda x, _: {"y": np.zeros((4, 3))}, "it and the source do not vary alike"),
+        (lambda x, _: {"y": np.full((4, 3), np.nan)}, "it and the source do not vary alike"),
     ],
     ids=["another mean", "no longer random", "NaN"],
 )
 def test_a_random_model_that_does_not_answer_like_the_source_fails(
     model: Model, problem: str
 ) -> None:
-    verdicts = prove_random(Responder(model), SAMPLE, _asked(_noisy(2), SAMPLE))
+    verdicts = prove_random(Responder(model), SAMPLE, _asked(_noisy(2), SAMPLE), RULE)
     assert [v.problem.startswith(problem) for v in verdicts] == [True]
 
 
 def test_a_random_model_that_answers_with_one_row_for_many_fails() -> None:
     one_row: Model = lambda x, turn: {"y": _noisy(turn)({"x": x["x"][:1]}, 0)["y"]}  # noqa: E731
-    verdicts = prove_random(Responder(one_row), SAMPLE, _asked(_noisy(2), SAMPLE))
+    verdicts = prove_random(Responder(one_row), SAMPLE, _asked(_noisy(2), SAMPLE), RULE)
     assert [v.passed for v in verdicts] == [False]
+
+
+def test_an_output_that_the_source_does_not_vary_must_not_vary_either() -> None:
+    steady: Model = lambda x, _: {"y": np.ones((4, 3), np.float32)}  # noqa: E731
+    asked = _asked(steady, SAMPLE)
+    assert [v.passed for v in prove_random(Responder(steady), SAMPLE, asked, RULE)] == [True]
+    shaky = _noisy(1, mean=1.0, spread=1e-7)
+    assert [v.passed for v in prove_random(Responder(shaky), SAMPLE, asked, RULE)] == [False]
 
 
 def test_a_random_model_that_lacks_an_output_fails() -> None:
     other: Model = lambda x, _: {"z": np.zeros((4, 3))}  # noqa: E731
-    verdicts = prove_random(Responder(other), SAMPLE, _asked(_noisy(2), SAMPLE))
+    verdicts = prove_random(Responder(other), SAMPLE, _asked(_noisy(2), SAMPLE), RULE)
     assert [(v.output, v.passed) for v in verdicts] == [("y", False)]
