@@ -79,11 +79,11 @@ def test_an_interrupted_run_cleans_up_and_ends_with_130(
 ) -> None:
     target = tmp_path / "m"
     process = _start(digits, target, "--strategy", "builder", "--no-verify")
-    _wait_for_staging(target)
-    workers = list(_children(process.pid))
-    assert workers
-    process.send_signal(kind)
-    _, told = process.communicate(timeout=60)
+    try:
+        workers = _workers_at_work(process.pid, target)
+        process.send_signal(kind)
+    finally:
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.strip().splitlines()[-1] == ("convert-h5: interrupted; everything was cleaned up")
     assert cli.versions(target) == []
@@ -92,12 +92,14 @@ def test_an_interrupted_run_cleans_up_and_ends_with_130(
             os.kill(pid, 0)
 
 
-def _wait_for_staging(target: Path) -> None:
+def _workers_at_work(pid: int, target: Path) -> list[int]:
+    """The run's child processes, once it has a staging folder and a worker."""
     for _ in range(600):
-        if cli.versions(target):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the run never came to its staging folder")
+        workers = list(_children(pid))
+        if cli.versions(target) and workers:
+            return workers
+        time.sleep(0.02)
+    raise AssertionError("the run never came to its worker")
 
 
 def _children(pid: int) -> Iterator[int]:
