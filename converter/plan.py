@@ -190,6 +190,7 @@ def _reasons(
     said += refused
     if source.layers_of(*rules.GPU_ONLY_LAYERS):
         said.append("CuDNN layers need a GPU; they are loaded as LSTM and GRU with their weights")
+    said += [caution.reason for caution in rules.CAUTIONS if caution.applies(source)]
     if source.layers_of(*rules.RECURRENT_LAYERS):
         said.append("recurrent layers: builder first, save_model is slow to trace their cells")
     if source.training_calls:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -64,25 +63,12 @@ def _resizing(flavour: str, version: str, interpolation: str) -> SourceModel:
     return source(flavour, version, config=sequential(resize))
 
 
-def _resizing_after_input(**config: Any) -> SourceModel:
-    """As tf.keras 2.2.4-tf writes it: from TensorFlow 1.15 on its inputs say `ragged`."""
-    resize = layer("UpSampling2D", "up", interpolation="bilinear")
-    start = layer("InputLayer", "x", batch_input_shape=[None, 4, 4, 1], **config)
-    return source("tf.keras", "2.2.4-tf", config=sequential(start, resize))
-
-
 VETOES = {
     "bilinear-resize": VetoCase(
         applies=_resizing("keras", "2.2.4", "bilinear"),
         not_to=_resizing("keras", "2.2.4", "nearest"),
         forbids=(("tf.keras", (1, 15)), ("tf_keras", (2, 21)), ("tf.keras", (2, 2))),
         allows=(("keras", (1, 15)), ("tf.keras", (1, 14))),
-    ),
-    "bilinear-resize-1.14": VetoCase(
-        applies=_resizing_after_input(),
-        not_to=_resizing_after_input(ragged=False),
-        forbids=(("tf.keras", (1, 15)), ("tf_keras", (2, 21))),
-        allows=(("tf.keras", (1, 14)), ("tf.keras", (1, 12))),
     ),
     "keras-3-own-meanings": VetoCase(
         applies=source(
@@ -131,6 +117,14 @@ def test_theano_files_of_keras_2_are_not_vetoed() -> None:
 
 def test_every_veto_has_a_case_here() -> None:
     assert list(VETOES) == [veto.id for veto in rules.VETOES]
+
+
+def test_a_file_that_cannot_tell_its_interpolation_is_told_apart() -> None:
+    (caution,) = rules.CAUTIONS
+    untold = sequential(layer("UpSampling2D", "up", batch_input_shape=[None, 4, 4, 1]))
+    assert caution.applies(source("tf.keras", "2.2.4-tf", config=untold))
+    assert not caution.applies(_resizing("tf.keras", "2.2.4-tf", "nearest"))
+    assert not caution.applies(source("keras", "2.2.0", config=untold))
 
 
 def test_ids_are_unique_and_every_row_gives_a_reason() -> None:
