@@ -54,7 +54,12 @@ WRITER_RULES = (
         "keras",
         (2, 0, 0),
         (2, 2, 0),
-        (("tf1.12-keras2.1", "keras"), ("tf1.14-keras2.2", "keras"), ("tf1.15-keras2.3", "keras")),
+        (
+            ("tf1.12-keras2.1", "keras"),
+            ("tf1.14-keras2.2", "keras"),
+            ("tf1.15-keras2.3", "keras"),
+            *TF_KERAS_LAST,
+        ),
         "native Keras 2.0 and 2.1 files load unchanged in Keras 2.1.6, and in 2.2 and 2.3",
     ),
     WriterRule(
@@ -185,6 +190,10 @@ def _keras_1_on_theano(source: SourceModel) -> bool:
     return source.dialect == "keras1" and source.writer.backend == "theano"
 
 
+def _keras_2_on_theano(source: SourceModel) -> bool:
+    return source.dialect != "keras1" and source.writer.backend == "theano"
+
+
 VETOES = (
     Veto(
         "bilinear-resize",
@@ -214,6 +223,13 @@ VETOES = (
         "Keras 1 files of Theano hold flipped kernels and do not say so; only the Keras 1"
         " toolchain turns them",
         "measured: off by up to 1000, docs/known-issues.md",
+    ),
+    Veto(
+        "theano-backend",
+        _keras_2_on_theano,
+        lambda flavour, tensorflow: flavour != "keras",
+        "kernels of Keras 2 on Theano are turned by native Keras alone; tf.keras no longer does it",
+        "read: saving/legacy/hdf5_format.py of Keras 2.15 takes original_backend and ignores it",
     ),
 )
 

@@ -93,6 +93,12 @@ VETOES = {
         forbids=(("keras", (1, 12)), ("tf.keras", (2, 15))),
         allows=(("keras", (1, 4)),),
     ),
+    "theano-backend": VetoCase(
+        applies=source("keras", "2.1.3", backend="theano"),
+        not_to=source("keras", "2.1.3", backend="tensorflow"),
+        forbids=(("tf.keras", (2, 15)), ("tf_keras", (2, 21))),
+        allows=(("keras", (1, 12)), ("keras", (1, 15))),
+    ),
 }
 
 
@@ -110,7 +116,7 @@ def test_bilinear_resizing_by_tf_keras_is_not_vetoed() -> None:
     assert not veto.applies(_resizing("tf.keras", "2.2.4-tf", "bilinear"))
 
 
-def test_theano_files_of_keras_2_are_not_vetoed() -> None:
+def test_theano_files_of_keras_2_are_turned_by_native_keras_itself() -> None:
     veto = next(v for v in rules.VETOES if v.id == "theano-kernels")
     assert not veto.applies(source("keras", "2.1.6", backend="theano"))
 

@@ -124,9 +124,10 @@ def _create(toolchain: Toolchain, folder: Path, progress: Progress) -> Path:
             *("--python", f"cpython-{wanted}", str(folder)),
         )
     except InstallFailed as failure:
+        first_words = failure.why.split(";")[0]
         raise InterpreterMissing(
             f"Toolchain {toolchain.id} needs Python {' or '.join(toolchain.python)}",
-            why=f"none is on PATH or in pyenv, and uv could not fetch one ({failure.why})",
+            why=f"none is on PATH or in pyenv, and uv could not fetch one ({first_words})",
             fix=f"Install Python {wanted}, for example with 'pyenv install {wanted}'",
         ) from failure
     return cache.python_of(folder)
