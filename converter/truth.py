@@ -62,7 +62,10 @@ def _predicted(job: Job, target: Target, attempt: Attempt) -> Reference:
         try:
             session = job.pool.session(writer.toolchain, attempt.mode if same else "eager")
             model = job.load(session, writer.flavour, without_flags=job.stochastic)
-        except (ToolchainError, WorkerRaised) as error:
+        except ToolchainError:
+            job.report.notes.append(f"no reference by {writer}, which cannot be had here")
+            continue
+        except WorkerRaised as error:
             job.report.notes.append(f"no reference by {writer}: {error.line()}")
             continue
         origin = str(writer) + (", config translated" if model.via == "translated" else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from converter.errors import ToolchainError
 from converter.toolchain import provision
 from converter.toolchain.catalog import Toolchain
 from converter.toolchain.session import Deadlines, Mode, Session
@@ -32,6 +33,7 @@ class Pool:
         self._deadlines = deadlines or Deadlines()
         self._sessions: dict[tuple[str, Mode, str], Session] = {}
         self._uses: dict[tuple[str, Mode, str], int] = {}
+        self._missing: dict[str, ToolchainError] = {}
 
     def __enter__(self) -> Pool:
         return self
@@ -40,8 +42,19 @@ class Pool:
         self.close()
 
     def provide(self, toolchain: Toolchain) -> Path:
-        """The Python of `toolchain`, installed if needed. Raises a ToolchainError."""
-        return toolchain.own_python or provision.provide(toolchain, self._progress)
+        """The Python of `toolchain`, installed if needed.
+
+        Raises a ToolchainError, the same at once when it was asked for before.
+        """
+        if toolchain.own_python is not None:
+            return toolchain.own_python
+        if toolchain.id in self._missing:
+            raise self._missing[toolchain.id]
+        try:
+            return provision.provide(toolchain, self._progress)
+        except ToolchainError as error:
+            self._missing[toolchain.id] = error
+            raise
 
     def session(self, toolchain: Toolchain, mode: Mode, purpose: str = "convert") -> Session:
         """A live worker; starting returns at once. Raises a ToolchainError."""
