@@ -66,16 +66,27 @@ def reset_states(model):
 
 
 def layer_outputs(keras, model, inputs):
-    """Pairs of layer name and array: each layer's first output for `inputs`."""
-    layers = [
-        layer
-        for layer in model.layers
-        if type(layer).__name__ != "InputLayer" and not isinstance(layer.output, (list, tuple))
-    ]
-    probe = keras.module.models.Model(model.inputs, [layer.output for layer in layers])
+    """Pairs of layer name and array, for the layers that have one output in the model."""
+    layers = [layer for layer in model.layers if _single_output(layer) is not None]
+    probe = keras.module.models.Model(model.inputs, [_single_output(x) for x in layers])
     answers = probe.predict(inputs if len(inputs) > 1 else inputs[0], batch_size=len(inputs[0]))
     answers = answers if isinstance(answers, list) else [answers]
     return [(layer.name, np.asarray(a)) for layer, a in zip(layers, answers)]
+
+
+def _single_output(layer):
+    """The layer's output tensor; None for inputs, shared layers and those of several outputs.
+
+    None for nested models too: their `output` is a tensor of their own graph.
+    """
+    if hasattr(layer, "layers"):
+        return None
+    try:
+        output = layer.output
+    except (AttributeError, ValueError):  # called more than once
+        return None
+    single = type(layer).__name__ != "InputLayer" and not isinstance(output, (list, tuple))
+    return output if single else None
 
 
 def _as_it_is(keras, path, options, objects):
