@@ -84,7 +84,10 @@ def predicted(
 def _with_fitting_length(
     session: Session, recipe: Recipe, outputs: Sequence[str], origin: str
 ) -> tuple[Recipe, Reference]:
-    """The recipe with the first of LENGTHS that the model accepts, and its answers."""
+    """The recipe with the first of LENGTHS at which the model answers something, and its answers.
+
+    Where every answer is empty, those to the first length that was accepted.
+    """
     lengths = LENGTHS if recipe.free_lengths else LENGTHS[:1]
     refusal: WorkerRaised | None = None
     empty: tuple[Recipe, Reference] | None = None
