@@ -7,10 +7,13 @@ from pathlib import Path
 from converter.errors import ToolchainError
 from converter.toolchain import provision
 from converter.toolchain.catalog import Toolchain
+from converter.toolchain.link import Link
 from converter.toolchain.session import Deadlines, Mode, Session
 
 # A worker is started anew after this many uses: graphs and caches of old TensorFlows only grow.
 USES = 100
+# The purpose of a worker that serves: its streams belong to a Link.
+SERVE = "serve"
 # Workers alive at once; each holds a TensorFlow of about 300 MB. A job needs four at most: two
 # modes, another toolchain for the reference, and the one that proves.
 LIVE = 5
@@ -34,6 +37,7 @@ class Pool:
         self._sessions: dict[tuple[str, Mode, str], Session] = {}
         self._uses: dict[tuple[str, Mode, str], int] = {}
         self._missing: dict[str, ToolchainError] = {}
+        self._links: dict[int, Link] = {}
 
     def __enter__(self) -> Pool:
         return self
@@ -69,10 +73,33 @@ class Pool:
         python = self.provide(toolchain)
         while len(self._sessions) >= LIVE:
             self._sessions.pop(next(iter(self._sessions))).close()
-        started = Session.start(python, name=toolchain.id, mode=mode, deadlines=self._deadlines)
+        started = Session.start(
+            python,
+            name=toolchain.id,
+            mode=mode,
+            deadlines=self._deadlines,
+            shared=purpose == SERVE,
+        )
         self._sessions[key] = started
         self._uses[key] = 1
         return started
+
+    def link(self, toolchain: Toolchain) -> Link:
+        """A live worker that serves, for many requests at once; a new one when the last one died.
+
+        Raises a ToolchainError.
+        """
+        session = self.session(toolchain, "eager", SERVE)
+        link = self._links.get(session.process.pid)
+        if link is not None and not link.alive:
+            # It is still dying, or its streams make no sense any more.
+            self._sessions.pop((toolchain.id, "eager", SERVE)).close()
+            session = self.session(toolchain, "eager", SERVE)
+            link = None
+        if link is None:
+            self._links = {p: known for p, known in self._links.items() if known.alive}
+            link = self._links[session.process.pid] = Link(session)
+        return link
 
     def close(self) -> None:
         """End every worker."""

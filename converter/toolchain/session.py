@@ -8,6 +8,7 @@ error. Starting returns at once: the first request waits for TensorFlow to impor
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -17,12 +18,14 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from converter import memory
 from converter.errors import WorkerDied, WorkerProtocolError, WorkerRaised, WorkerTimeout
+from converter.toolchain.arena import Arena
 from converter.worker import protocol
 
 Array = NDArray[Any]
@@ -30,6 +33,8 @@ Mode = Literal["eager", "graph"]
 
 WORKER_FOLDER = Path(protocol.__file__).parent
 LOG_TAIL_BYTES = 6000
+# What an unprivileged process may ask for on Linux.
+PIPE_BYTES = 1024 * 1024
 
 # Handed on to workers; everything else, secrets above all, stays here.
 HARMLESS_VARIABLES = (
@@ -117,6 +122,7 @@ class Session:
     folder: Path
     log: Path
     deadlines: Deadlines = field(default_factory=Deadlines)
+    arena: Arena | None = None
     _hello: Hello | None = None
 
     @classmethod
@@ -128,14 +134,21 @@ class Session:
         mode: Mode = "eager",
         deadlines: Deadlines | None = None,
         log: Path | None = None,
+        shared: bool = False,
     ) -> Session:
-        """Start a worker under `python`. `log` is kept; without it a private one is removed."""
+        """Start a worker under `python`. `log` is kept; without it a private one is removed.
+
+        shared: give it an arena, for a Link.
+        """
         folder = Path(tempfile.mkdtemp(prefix="convert-h5-worker-"))
         log = log or folder / "worker.log"
+        arena = Arena() if shared else None
+        sharing = ["--arena", str(arena.fd)] if arena else []
         with log.open("ab") as stream:
             try:
                 process = subprocess.Popen(
-                    [str(python), str(WORKER_FOLDER), "--mode", mode],
+                    [str(python), str(WORKER_FOLDER), "--mode", mode, *sharing],
+                    pass_fds=[arena.fd] if arena else [],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stream,
@@ -145,8 +158,12 @@ class Session:
                 )
             except OSError:
                 shutil.rmtree(folder, ignore_errors=True)
+                if arena is not None:
+                    arena.close()
                 raise
-        return cls(name, process, folder, log, deadlines or Deadlines())
+        for pipe in (process.stdin, process.stdout):
+            _widen(pipe)
+        return cls(name, process, folder, log, deadlines or Deadlines(), arena)
 
     def __enter__(self) -> Session:
         return self
@@ -180,6 +197,24 @@ class Session:
     def layer_outputs(self, inputs: Sequence[Array]) -> dict[str, Array]:
         """Each layer's output for `inputs`, by layer name."""
         return self.request("layer_outputs", _numbered(inputs)).tensors
+
+    def source_layers(self, inputs: Sequence[Array]) -> list[tuple[list[str], Array]]:
+        """(path, output) of each layer of the loaded model, nested models' layers included."""
+        reply = self.request("source_layers", _numbered(inputs))
+        return list(zip(reply.result["paths"], reply.tensors.values(), strict=True))
+
+    def source_weights(self) -> list[dict[str, Any]]:
+        """The weights of each layer of the loaded model; see the worker's source_layers."""
+        found: list[dict[str, Any]] = self.request("source_weights").result["layers"]
+        return found
+
+    def graph_layers(
+        self, folder: Path, inputs: dict[str, Array], outputs: Sequence[Array], **fields: Any
+    ) -> Reply:
+        """Hold a SavedModel's layers against `outputs`; see the worker's graph_layers."""
+        tensors = [(f"input/{key}", value) for key, value in inputs.items()]
+        tensors += [(f"layer/{number}", value) for number, value in enumerate(outputs)]
+        return self.request("graph_layers", tensors, folder=str(folder.absolute()), **fields)
 
     def convert(self, strategy: str, folder: Path, contract: dict[str, Any], freeze: bool) -> None:
         """Write a SavedModel of the loaded model into `folder`, which must not exist."""
@@ -230,14 +265,7 @@ class Session:
             timer.cancel()
         if header.get("ok") is True:
             return Reply(header.get("result", {}), arrays)
-        error = {"kind": "", "exception": "", "message": "", **header.get("error", {})}
-        raise WorkerRaised(
-            f"'{operation}' failed in {self.name}",
-            why=f"{error['exception']}: {error['message']}",
-            kind=error["kind"],
-            exception=error["exception"],
-            log_tail=self.log_tail(),
-        )
+        raise raised(self, operation, header.get("error", {}))
 
     def log_tail(self) -> str:
         """The last lines of the worker's log."""
@@ -261,6 +289,9 @@ class Session:
         finally:
             self.kill()
             shutil.rmtree(self.folder, ignore_errors=True)
+            if self.arena is not None:
+                self.arena.close()
+                self.arena = None
 
     def kill(self) -> None:
         """End the worker's whole process group now."""
@@ -305,6 +336,21 @@ class Session:
         )
 
 
+def raised(session: Session, operation: str, described: dict[str, Any]) -> WorkerRaised:
+    """The error for an exception that a worker described (see the worker's failures.describe)."""
+    error = {"kind": "", "exception": "", "message": "", "code": None, **described}
+    said = f"{error['exception']}: {error['message']}" if error["exception"] else error["message"]
+    return WorkerRaised(
+        f"'{operation}' failed in {session.name}",
+        why=said,
+        kind=error["kind"],
+        exception=error["exception"],
+        code=error["code"],
+        message=error["message"],
+        log_tail=session.log_tail(),
+    )
+
+
 def worker_environment(home: Path) -> dict[str, str]:
     """The environment of a worker: harmless variables, a private home, no accelerator."""
     environment = {k: os.environ[k] for k in HARMLESS_VARIABLES if k in os.environ}
@@ -315,8 +361,16 @@ def worker_environment(home: Path) -> dict[str, str]:
         CUDA_VISIBLE_DEVICES="-1",
         HDF5_USE_FILE_LOCKING="FALSE",
         PYTHONNOUSERSITE="1",
+        **memory.ENVIRONMENT,
     )
     return environment
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold more, so that large tensors take fewer turns; not every system does."""
+    if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _cause_of_death(code: int, tail: str) -> str:

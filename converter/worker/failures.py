@@ -2,6 +2,10 @@
 
 import errno
 
+# Longer texts are cut. TensorFlow puts what it was given into some of its messages, and that may be
+# larger than any message of ours.
+LONGEST_TEXT = 1 << 20
+
 
 class Unsupported(Exception):
     """This toolchain or strategy cannot do what was asked; the message says why in a sentence."""
@@ -11,12 +15,24 @@ class SavedModelError(Exception):
     """A SavedModel could not be loaded or has no such signature."""
 
 
-def describe(error):
-    """{"kind", "exception", "message"} of an exception.
+class Status(Exception):
+    """A status of TensorFlow's own: the number of its code, and its text to the letter."""
 
-    kind: `unsupported` (said so on purpose), `saved-model` (loading or asking a SavedModel),
+    def __init__(self, code, message):
+        self.code = code
+        self.message = message
+        super().__init__(message)
+
+
+def describe(error):
+    """{"kind", "exception", "message"} of an exception; of a Status {"kind", "code", "message"}.
+
+    kind: `status`, `unsupported` (said so on purpose), `saved-model` (loading or asking one),
     `no-space`, `memory`, or `keras` for whatever Keras and TensorFlow raised.
     """
+    if isinstance(error, Status):
+        message = error.message[:LONGEST_TEXT]
+        return {"kind": "status", "code": error.code, "message": message}
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return {
         "kind": _kind(error),

@@ -1,57 +1,91 @@
 """The worker's loop: read a request, do it, answer; until told to stop or the stream ends.
 
 Requests are read by a thread of their own, so that the worker ends at once, even in the middle of
-an operation, when the orchestrator is gone.
+an operation, when the orchestrator is gone. Requests with an id run at the same time as others, in
+a few threads; the rest one after the other, in the main thread.
 """
 
 import argparse
+import mmap
 import os
 import queue
 import shutil
 import sys
 import threading
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 from . import failures, protocol
+
+# Requests with an id that run at once. TensorFlow shares its own threads between them.
+CONCURRENT = 16
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(prog="worker")
     parser.add_argument("--mode", choices=("eager", "graph"), default="eager")
-    mode = parser.parse_args(arguments).mode
+    parser.add_argument("--arena", type=int, help="file descriptor of memory to share")
+    options = parser.parse_args(arguments)
     requests, replies = _private_streams()
+    answer = Answerer(replies)
     inbox = queue.Queue()
-    threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
+    arena = b"" if options.arena is None else mmap.mmap(options.arena, 0)
+    receiving = (requests, arena, answer, inbox)
+    threading.Thread(target=_receive, args=receiving, daemon=True).start()
     # Imports TensorFlow: after the streams are safe from its prints.
     from .operations import Operations
 
-    serve(Operations(mode), inbox, replies)
+    answer.use(Operations(options.mode))
+    message = inbox.get()
+    while message[0]["op"] != "shutdown":
+        answer(*message)
+        message = inbox.get()
+    answer.send({"ok": True, "result": {}})
     return 0
 
 
-def serve(worker, inbox, replies):
-    """Answer every message of the queue `inbox` on the stream `replies`."""
-    while True:
-        header, tensors = inbox.get()
-        operation = header.pop("op")
-        if operation == "shutdown":
-            protocol.write(replies, {"ok": True, "result": {}})
-            return
+class Answerer:
+    """Does requests, from any thread, and sends their replies. Waits until it has a worker."""
+
+    def __init__(self, replies):
+        self.worker = None
+        self.ready = threading.Event()
+        self.replies = replies
+        self.lock = threading.Lock()
+
+    def use(self, worker):
+        self.worker = worker
+        self.ready.set()
+
+    def __call__(self, header, tensors):
+        self.ready.wait()
+        told = {"id": header.pop("id")} if "id" in header else {}
         try:
-            result, answers = worker.run(operation, header, tensors)
-            protocol.write(replies, {"ok": True, "result": result}, answers)
+            result, answers = self.worker.run(header.pop("op"), header, tensors)
+            self.send(dict(told, ok=True, result=result), answers)
         except Exception as error:
-            traceback.print_exc()
-            protocol.write(replies, {"ok": False, "error": failures.describe(error)})
+            described = failures.describe(error)
+            if described["kind"] != "status":  # those are answers, not troubles of the worker
+                traceback.print_exc()
+            self.send(dict(told, ok=False, error=described))
+
+    def send(self, header, tensors=()):
+        with self.lock:
+            protocol.write(self.replies, header, tensors)
 
 
-def _receive(requests, inbox):
+def _receive(requests, arena, answer, inbox):
+    """Read until the stream ends; requests with an id go to threads, the others to the inbox."""
     orchestrator = os.getppid()
+    threads = ThreadPoolExecutor(CONCURRENT)
     try:
-        message = protocol.read(requests)
+        message = protocol.read(requests, arena)
         while message is not None:
-            inbox.put(message)
-            message = protocol.read(requests)
+            if "id" in message[0]:
+                threads.submit(answer, *message)
+            else:
+                inbox.put(message)
+            message = protocol.read(requests, arena)
     except Exception:
         traceback.print_exc()
     finally:

@@ -47,11 +47,16 @@ class Served:
             answers = self.session.run([signature.outputs[key].name for key in keys], feeds)
         except Exception as error:
             raise SavedModelError("%s: %s" % (type(error).__name__, error)) from error
-        return [(key, np.asarray(answer)) for key, answer in zip(keys, answers)]
+        return [(key, array_of(answer)) for key, answer in zip(keys, answers)]
 
     def close(self):
         """Give the session back."""
         self.session.close()
+
+
+def array_of(answer):
+    """What a session answered as an array; a scalar string is plain bytes there."""
+    return np.array(answer, object) if isinstance(answer, bytes) else np.asarray(answer)
 
 
 def _tensor(tf, info):

@@ -16,7 +16,8 @@ from testing.toolchains import under_ci
 FOLDER = Path(__file__).parents[2] / "converter" / "worker"
 FILES = sorted(FOLDER.rglob("*.py"))
 OLDEST = ("3.6", "3.7")
-TOOLCHAIN_PACKAGES = {"numpy", "h5py", "tensorflow", "keras", "tf_keras"}
+# "google" is protobuf, which TensorFlow cannot do without.
+TOOLCHAIN_PACKAGES = {"numpy", "h5py", "tensorflow", "keras", "tf_keras", "google"}
 
 every_file = pytest.mark.parametrize(
     "path", FILES, ids=lambda path: path.relative_to(FOLDER).as_posix()
