@@ -1,0 +1,1 @@
+"""Clients of a served model: REST in rows, REST in columns, gRPC; numpy in, numpy out."""

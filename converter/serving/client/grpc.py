@@ -1,0 +1,160 @@
+"""Ask a served model over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+from numpy.typing import NDArray
+
+from converter.serving.client import casting, errors
+from converter.serving.client.base import BaseClient
+from converter.serving.client.contract import (
+    SERVING_DEFAULT,
+    Inputs,
+    ModelMetadata,
+    Outputs,
+    VersionStatus,
+    model_metadata,
+    version_statuses,
+)
+from converter.serving.status import Code, StatusError
+from converter.serving.tensors import as_entry, from_proto
+from converter.serving.wire import apis_pb2 as apis
+from converter.serving.wire.tensorflow_pb2 import TensorProto
+
+PREDICTION = "/tensorflow.serving.PredictionService/"
+MODEL = "/tensorflow.serving.ModelService/"
+# gRPC's own default would refuse a reply of more than 4 MiB.
+UNLIMITED = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
+
+_INPUTS = apis.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
+
+Reply = TypeVar("Reply", bound=Message)
+
+
+class GrpcClient(BaseClient):
+    """One model of the server at `address` ("host:port" or "unix:/path").
+
+    `version` or `label` chooses a version; without either it is the server's latest. `timeout` is
+    the deadline of each call in seconds. With `credentials` the connection is TLS.
+    """
+
+    protocol = "grpc"
+
+    def __init__(
+        self,
+        address: str,
+        model: str,
+        *,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 60.0,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, Any]] = (),
+    ) -> None:
+        super().__init__()
+        if version is not None and label is not None:
+            raise ValueError("a version or a label, not both")
+        self._address = address
+        self._model = model
+        self._spec = _spec(model, version, label)
+        self._timeout = timeout
+        options = [*UNLIMITED, *options]
+        if credentials is None:
+            self._channel = grpc.insecure_channel(address, options)
+        else:
+            self._channel = grpc.secure_channel(address, credentials, options)
+        self._calls: dict[str, Callable[..., bytes]] = {
+            path: self._channel.unary_unary(path)
+            for path in (
+                PREDICTION + "Predict",
+                PREDICTION + "GetModelMetadata",
+                MODEL + "GetModelStatus",
+            )
+        }
+
+    def status(self) -> tuple[VersionStatus, ...]:
+        """Every version the server knows of, or the one this client is for."""
+        request = apis.GetModelStatusRequest(model_spec=self._spec)
+        reply = self._call(MODEL + "GetModelStatus", request, apis.GetModelStatusResponse)
+        return version_statuses(reply)
+
+    def _ask_metadata(self) -> ModelMetadata:
+        request = apis.GetModelMetadataRequest(
+            model_spec=self._spec, metadata_field=["signature_def"]
+        )
+        reply = self._call(PREDICTION + "GetModelMetadata", request, apis.GetModelMetadataResponse)
+        # The Any names tensorflow.serving.SignatureDefMap, which we have under another package.
+        packed = reply.metadata["signature_def"].value
+        return model_metadata(reply.model_spec, self._parsed(apis.SignatureDefMap, packed))
+
+    def predict(
+        self, inputs: Inputs, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
+    ) -> Outputs:
+        """The outputs for `inputs`, as Client.predict says."""
+        known = casting.signature_of(self.metadata(), signature)
+        casting.check_outputs(known, outputs)
+        request = apis.PredictRequest(model_spec=self._spec, output_filter=outputs)
+        request.model_spec.signature_name = signature
+        pieces: list[bytes | memoryview] = [request.SerializeToString()]
+        for name, tensor in casting.tensors_for(known, inputs).items():
+            pieces += as_entry(tensor, name, _INPUTS)
+        try:
+            reply = self._send(PREDICTION + "Predict", b"".join(pieces), apis.PredictResponse)
+        except errors.RequestRefused:
+            self._forget()
+            raise
+        wanted = outputs or sorted(reply.outputs)
+        missing = set(wanted) - set(reply.outputs)
+        if missing:
+            raise errors.AnswerUnreadable(f"The answer has no output {', '.join(sorted(missing))}")
+        return {name: self._array(name, reply.outputs[name]) for name in wanted}
+
+    def _array(self, name: str, proto: TensorProto) -> NDArray[Any]:
+        try:
+            values = from_proto(proto, name).values()
+        except StatusError as error:
+            raise errors.AnswerUnreadable(
+                f"Output '{name}' is not a tensor", why=error.message
+            ) from error
+        return values if values.flags.writeable else np.array(values)
+
+    def _call(self, path: str, request: Message, reply: type[Reply]) -> Reply:
+        return self._send(path, request.SerializeToString(), reply)
+
+    def _send(self, path: str, request: bytes, reply: type[Reply]) -> Reply:
+        try:
+            raw = self._calls[path](request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            if isinstance(error, grpc.Call):
+                code = Code[error.code().name]
+                asked = f"model '{self._model}' at {self._address}"
+                raise errors.said(code, error.details() or "", asked) from error
+            raise
+        return self._parsed(reply, raw)
+
+    def _parsed(self, cls: type[Reply], raw: bytes) -> Reply:
+        try:
+            return cls.FromString(raw)
+        except DecodeError as error:
+            raise errors.AnswerUnreadable(
+                f"{self._address} answered with something that is no {cls.DESCRIPTOR.name}",
+                fix="Check that it is the gRPC port of a TensorFlow Serving",
+            ) from error
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._channel.close()
+
+
+def _spec(model: str, version: int | None, label: str | None) -> apis.ModelSpec:
+    spec = apis.ModelSpec(name=model)
+    if version is not None:
+        spec.version.value = version
+    if label is not None:
+        spec.version_label = label
+    return spec
