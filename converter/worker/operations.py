@@ -1,7 +1,8 @@
 """What a worker can be asked, one method for each operation of the protocol.
 
 Every method takes the request's header fields and tensors and returns (result, answers): a JSON
-dict and pairs of name and array. State between requests: one loaded model, one loaded SavedModel.
+dict and pairs of name and array. State between requests: one loaded model, one loaded SavedModel,
+and the SavedModels held for serving, whose operations may run at the same time.
 """
 
 import os
@@ -9,7 +10,18 @@ import platform
 
 import numpy as np
 
-from . import contract, custom, freeze, kerases, loading, saved_model, strategies
+from . import (
+    contract,
+    custom,
+    freeze,
+    graph_layers,
+    kerases,
+    loading,
+    saved_model,
+    servables,
+    source_layers,
+    strategies,
+)
 from .failures import Unsupported
 
 
@@ -26,6 +38,7 @@ class Operations:
         self.keras = None
         self.loaded = None
         self.served = None
+        self.servables = servables.Servables(tensorflow)
 
     def run(self, operation, fields, tensors):
         """Do `operation`; raises whatever Keras or TensorFlow raises."""
@@ -37,6 +50,12 @@ class Operations:
             "convert": self.convert,
             "load_saved_model": self.load_saved_model,
             "run_signature": self.run_signature,
+            "source_layers": lambda f, t: source_layers.outputs(self.keras, self._model(), t),
+            "source_weights": lambda f, t: source_layers.weights(self._model()),
+            "graph_layers": lambda f, t: graph_layers.compare(self.tf, f, t),
+            "servable_load": self.servables.load,
+            "servable_run": self.servables.run,
+            "servable_unload": self.servables.unload,
         }
         if operation not in known:
             raise Unsupported("this worker has no operation %r" % operation)
