@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from converter.errors import ConvertH5Error
+from converter.options import Options
 from converter.verify.compare import Verdict
+from converter.verify.diagnosis import Diagnosis
 
 
 @dataclass
@@ -16,7 +19,8 @@ class AttemptReport:
 
     outcome: `published`, `proven` (another step failed), `converted` (no proof asked for),
     `differs`, `failed` (it did not convert) or `not served` (it did not load or answer). error: the
-    reason, on one line. log_tail: the last lines of the worker's log when it failed.
+    reason, on one line. log_tail: the last lines of the log of what failed. not_asked: protocols
+    over which the model cannot be asked, and why. diagnosis: what is wrong with it, if looked into.
     """
 
     strategy: str
@@ -27,14 +31,22 @@ class AttemptReport:
     log_tail: str = ""
     loaded: str = ""
     verdicts: list[Verdict] = field(default_factory=list)
+    not_asked: list[tuple[str, str]] = field(default_factory=list)
+    diagnosis: Diagnosis | None = None
     seconds: float = 0.0
 
 
 @dataclass
 class Report:
-    """One conversion, from the source to the published folder or the reason why there is none."""
+    """One run, from the source to the published folder or the reason why there is none.
+
+    saved_model: the version folder that was verified; None for a conversion. export_folder: where
+    a conversion was to publish. options: what was asked. started: when, with its time zone.
+    batches: dtype and shape of each input of each batch asked, such as `float32[4, 28, 28, 1]`.
+    """
 
     source: Path
+    saved_model: Path | None = None
     sha256: str = ""
     writer: str = ""
     plan: list[str] = field(default_factory=list)
@@ -49,6 +61,10 @@ class Report:
     attempts: list[AttemptReport] = field(default_factory=list)
     published: Path | None = None
     error: ConvertH5Error | None = None
+    export_folder: Path | None = None
+    options: Options = field(default_factory=Options)
+    started: datetime | None = None
+    batches: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -67,6 +83,7 @@ def as_dict(report: Report) -> dict[str, Any]:
     return {
         "schema": "convert-h5/report/1",
         "source": {"path": str(report.source), "sha256": report.sha256, "writer": report.writer},
+        "saved_model": str(report.saved_model) if report.saved_model else None,
         "plan": report.plan,
         "notes": report.notes,
         "reference": {
@@ -74,7 +91,9 @@ def as_dict(report: Report) -> dict[str, Any]:
             "scale": report.scale,
             "sensitivity": report.sensitivity,
         },
+        "started": report.started.isoformat() if report.started else None,
         "serving": report.serving,
+        "batches": report.batches,
         "rule": report.rule,
         "inputs": report.inputs,
         "outputs": report.outputs,
@@ -88,5 +107,6 @@ def as_dict(report: Report) -> dict[str, Any]:
 def _attempt(attempt: AttemptReport) -> dict[str, Any]:
     fields = dict(vars(attempt))
     fields["verdicts"] = [v.as_dict() for v in attempt.verdicts]
+    fields["diagnosis"] = attempt.diagnosis.as_dict() if attempt.diagnosis else None
     fields["seconds"] = round(attempt.seconds, 3)
     return fields

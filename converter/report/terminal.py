@@ -15,6 +15,9 @@ def lines(report: Report) -> Iterator[str]:
     yield from (f"note: {note}" for note in report.notes)
     for attempt in report.attempts:
         yield _attempt(attempt, report)
+        yield from (f"  not over {protocol}: {why}" for protocol, why in attempt.not_asked)
+        if attempt.diagnosis is not None:
+            yield f"  diagnosis: {attempt.diagnosis.line()}"
     if report.published is not None:
         yield f"inputs: {', '.join(report.inputs)}; outputs: {', '.join(report.outputs)}"
 

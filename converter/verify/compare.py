@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from converter.toolchain.session import Array
+from converter.verify.histogram import histogram, told
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ class Rule:
 class Verdict:
     """What the comparison of one output said.
 
-    check: what was compared (`answer`, `repeat`, `rows`). problem: why it failed, empty when it
-    passed. max_abs, max_rel: largest differences. atol_needed, rtol_needed: the smallest tolerance
-    of either kind (the other staying as it is) that would pass. top1: share of rows whose largest
-    element is at the same place; None for outputs without classes.
+    check: what was compared (`answer`, `repeat`, `rows`, `protocols`, `random`). problem: why it
+    failed, empty when it passed. max_abs, max_rel: largest differences. atol_needed, rtol_needed:
+    the smallest tolerance of either kind (the other staying as it is) that would pass. top1: share
+    of rows whose largest element is at the same place; None for outputs without classes. nans: how
+    many elements of the reference are NaN. histogram: how the differences are distributed, see
+    histogram.py; empty where they could not be told.
     """
 
     check: str
@@ -48,6 +51,9 @@ class Verdict:
     atol_needed: float = 0.0
     rtol_needed: float = 0.0
     top1: float | None = None
+    nans: int = 0
+    histogram: tuple[int, ...] = ()
+    signature: str = "serving_default"
 
     @property
     def passed(self) -> bool:
@@ -57,6 +63,7 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which has no word for NaN and infinity: those are texts."""
         figures = {**vars(self), "passed": self.passed}
+        figures["histogram"] = told(self.histogram) if self.histogram else {}
         return {k: str(v) if _beyond_json(v) else v for k, v in figures.items()}
 
 
@@ -97,6 +104,8 @@ def compare(
         ),
         rtol_needed=_largest(needed) * slack,
         top1=_top1(a, b),
+        nans=int(np.isnan(b).sum()),
+        histogram=histogram(expected, got),
     )
 
 

@@ -112,7 +112,8 @@ def test_the_document_is_json_whatever_the_figures_are(tmp_path: Path, value: fl
 def test_the_folder_holds_the_document_and_the_log_of_each_failed_attempt(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "report"
     files.write(_failed(), folder)
-    assert sorted(p.name for p in folder.iterdir()) == ["1-save_model.log", "report.json"]
+    written = sorted(p.name for p in folder.iterdir())
+    assert written == ["1-save_model.log", "report.html", "report.json"]
     assert (folder / "1-save_model.log").read_text() == "the log"
     assert _strict((folder / "report.json").read_text()) == as_dict(_failed())
 
@@ -120,7 +121,7 @@ def test_the_folder_holds_the_document_and_the_log_of_each_failed_attempt(tmp_pa
 def test_the_log_of_a_worker_that_ended_the_run_is_kept(tmp_path: Path) -> None:
     error = WorkerDied("It died", log_tail="last words")
     files.write(dataclasses.replace(_published(), error=error), tmp_path)
-    assert (tmp_path / "worker.log").read_text() == "last words"
+    assert (tmp_path / "error.log").read_text() == "last words"
 
 
 def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
