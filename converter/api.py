@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
-from converter import pipeline
+from converter import pipeline, verification
 from converter.options import Options
 from converter.report.model import Report
 from converter.source.model import SourceModel
@@ -38,11 +39,37 @@ def convert(
     Raises the ConvertH5Error that fits, with the report as its attribute `report`.
     """
     chosen = options or Options()
-    if pool is not None:
-        report = pipeline.run(Path(source), Path(export_folder), chosen, pool, progress)
-    else:
-        with pipeline.pool_for(chosen, progress) as own:
-            report = pipeline.run(Path(source), Path(export_folder), chosen, own, progress)
+    with _pool(pool, chosen, progress) as workers:
+        report = pipeline.run(Path(source), Path(export_folder), chosen, workers, progress)
+    return _checked(report)
+
+
+def verify(
+    saved_model: PathLike,
+    source: PathLike,
+    options: Options | None = None,
+    *,
+    pool: Pool | None = None,
+    progress: Progress = quiet,
+) -> Report:
+    """Serve the SavedModel in the version folder `saved_model` and hold it against `source`.
+
+    Raises as `convert` does.
+    """
+    chosen = options or Options()
+    with _pool(pool, chosen, progress) as workers:
+        report = verification.run(Path(saved_model), Path(source), chosen, workers, progress)
+    return _checked(report)
+
+
+def _pool(
+    given: Pool | None, options: Options, progress: Progress
+) -> contextlib.AbstractContextManager[Pool]:
+    """The caller's pool, which stays open, or one for this call."""
+    return pipeline.pool_for(options, progress) if given is None else contextlib.nullcontext(given)
+
+
+def _checked(report: Report) -> Report:
     if report.error is not None:
         report.error.report = report
         raise report.error

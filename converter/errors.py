@@ -224,18 +224,28 @@ class WorkerProtocolError(WorkerError):
 class WorkerRaised(WorkerError):
     """Keras or TensorFlow raised inside the worker; the worker lives on.
 
-    `kind` is the worker's own word for it (`keras`, `unsupported`, `no-space`, `memory`),
-    `exception` the class name raised there.
+    `kind` is the worker's own word for it (`keras`, `unsupported`, `no-space`, `memory`, `status`),
+    `exception` the class name raised there, `message` its text; a `status` has TensorFlow's `code`.
     """
 
     id = "worker-raised"
 
     def __init__(
-        self, what: str, *, kind: str, exception: str, why: str = "", log_tail: str = ""
+        self,
+        what: str,
+        *,
+        kind: str,
+        exception: str = "",
+        code: int | None = None,
+        message: str = "",
+        why: str = "",
+        log_tail: str = "",
     ) -> None:
         super().__init__(what, why=why, log_tail=log_tail)
         self.kind = kind
         self.exception = exception
+        self.code = code
+        self.message = message
 
 
 class NotConverted(ConvertH5Error):
@@ -246,10 +256,14 @@ class NotConverted(ConvertH5Error):
 
 
 class ServingFailed(ConvertH5Error):
-    """The staged SavedModel could not be loaded or asked as TensorFlow Serving does."""
+    """A SavedModel could not be served, or not asked. `log_tail` holds the server's last lines."""
 
     id = "serving-failed"
     exit_code = 6
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", log_tail: str = "") -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.log_tail = log_tail
 
 
 class NotProven(ConvertH5Error):

@@ -23,13 +23,26 @@ from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
 from converter.toolchain.session import LoadedModel, LoadOptions, Session
 from converter.verify.compare import Rule
+from converter.verify.reference import Answers
+from converter.verify.samples import Batch
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A request whose answer was wrong, by the reference's keys. got: None when there was none."""
+
+    signature: str
+    batch: Batch
+    expected: Answers
+    got: Answers | None = None
 
 
 @dataclass
 class Job:
     """A source, copied and planned for, and the workers to do it with.
 
-    `loaded` remembers what each worker (by pid) holds right now.
+    `loaded` remembers what each worker (by pid) holds right now; `referee` which Keras gave the
+    reference, in which worker; `wrong` the first request that was answered wrongly.
     """
 
     copy: Path
@@ -42,6 +55,8 @@ class Job:
     progress: Progress
     architecture: dict[str, Any] | None = None
     loaded: dict[int, tuple[tuple[str, bool], LoadedModel]] = field(default_factory=dict)
+    referee: tuple[str, Session] | None = None
+    wrong: Wrong | None = None
 
     @property
     def rule(self) -> Rule:
@@ -62,18 +77,22 @@ class Job:
         pid = session.process.pid
         held = self.loaded.pop(pid, None)
         if held is None or held[0] != wanted:
-            options = LoadOptions(
-                flavour=flavour,
-                translate="always" if self.plan.translate_always else "fallback",
-                architecture=self.architecture,
-                drop_training_flags=without_flags,
-                flip_kernels=self.plan.flip_kernels,
-                allow_lambda=bool(self.options.allow_lambda),
-                custom_objects=self.options.custom_objects,
-            )
+            options = self.load_options(flavour, without_flags=without_flags)
             held = (wanted, session.load_h5(self.copy, options))
         self.loaded[pid] = held
         return held[1]
+
+    def load_options(self, flavour: str, *, without_flags: bool) -> LoadOptions:
+        """How a worker's `flavour` is to load the source."""
+        return LoadOptions(
+            flavour=flavour,
+            translate="always" if self.plan.translate_always else "fallback",
+            architecture=self.architecture,
+            drop_training_flags=without_flags,
+            flip_kernels=self.plan.flip_kernels,
+            allow_lambda=bool(self.options.allow_lambda),
+            custom_objects=self.options.custom_objects,
+        )
 
 
 def prepare(

@@ -13,7 +13,8 @@ SERVING_DEFAULT = "serving_default"
 class Options:
     """Options of one conversion.
 
-    strategy, toolchain, serving: `auto` or a name. python: an environment of the user's own in
+    strategy, toolchain, serving: `auto` or a name. serving_image: a Docker image of TensorFlow
+    Serving to use in place of the public one. python: an environment of the user's own in
     place of a toolchain. model_version: a number, or None for the next free one. signatures: names
     beside `serving_default`. rename_inputs, rename_outputs: {Keras name: wanted key}. verify: prove
     before publishing. inputs, expected: .npz files by signature key. samples: rows of the largest
@@ -31,6 +32,7 @@ class Options:
     rename_outputs: Mapping[str, str] = field(default_factory=dict)
     freeze: bool = False
     serving: str = "auto"
+    serving_image: str | None = None
     verify: bool = True
     inputs: Path | None = None
     expected: Path | None = None

@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
-from converter import outcome, publish, truth
+from converter import explaining, outcome, proving, publish, truth
 from converter.errors import (
     ConvertH5Error,
+    ServingFailed,
     TargetFull,
     ToolchainError,
     WorkerError,
@@ -24,13 +26,14 @@ from converter.job import Job, prepare
 from converter.options import SERVING_DEFAULT, Options
 from converter.plan import Attempt, Target
 from converter.report.model import AttemptReport, Report
+from converter.runtimes import Chosen, Runtimes
+from converter.serving.docker.errors import EngineUnfit
 from converter.toolchain import cache
-from converter.toolchain.catalog import Toolchain
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
 from converter.toolchain.session import Deadlines
-from converter.verify import proof, reference
-from converter.verify.compare import Rule, Verdict
+from converter.verify import proof, reference, served
+from converter.verify.compare import Rule
 from converter.verify.reference import Reference
 
 
@@ -39,7 +42,7 @@ class Route:
     """Where a job converts, proves and publishes; without `serving` nothing is proven."""
 
     target: Target
-    serving: Toolchain | None
+    serving: Chosen | None
     reference: Reference | None
     staging: Path
     export_folder: Path
@@ -56,21 +59,30 @@ def run(
     source: Path, export_folder: Path, options: Options, pool: Pool, progress: Progress
 ) -> Report:
     """Convert, prove and publish. An expected failure is in the report, not raised."""
-    report = Report(source=source, rule=str(Rule(options.rtol, options.atol)))
+    report = Report(
+        source=source,
+        rule=str(Rule(options.rtol, options.atol)),
+        export_folder=export_folder,
+        options=options,
+        started=datetime.now(timezone.utc),
+    )
     try:
         publish.check_version(export_folder, options.model_version)
         # The copy of the source is in a staging folder too, so that the next run removes what a
         # killed one left.
         with publish.staging(cache.root() / "jobs") as folder:
             job = prepare(source, folder, options, pool=pool, report=report, progress=progress)
-            with publish.staging(export_folder) as staging:
-                _run(job, staging, export_folder)
+            with (
+                publish.staging(export_folder) as staging,
+                Runtimes(job.plan, pool, report.notes.append, progress) as runtimes,
+            ):
+                _run(job, runtimes, staging, export_folder)
     except ConvertH5Error as error:
         report.error = error
     return report
 
 
-def _run(job: Job, staging: Path, export_folder: Path) -> None:
+def _run(job: Job, runtimes: Runtimes, staging: Path, export_folder: Path) -> None:
     """Go through the plan's targets until one converts; publish, or raise why not."""
     missing: list[str] = []
     for target in job.plan.targets:
@@ -83,8 +95,9 @@ def _run(job: Job, staging: Path, export_folder: Path) -> None:
         # Both workers start importing TensorFlow before either is needed.
         first = job.plan.attempts(target, None)[0]
         job.pool.session(target.toolchain, first.mode)
-        serving = _serving(job, target)
-        attempts = job.plan.attempts(target, serving)
+        serving = runtimes.choose(target)
+        job.report.serving = serving.runtime.description if serving else "none"
+        attempts = job.plan.attempts(target, serving.series if serving else None)
         try:
             found = truth.establish(job, target, attempts[0]) if serving else None
         except WorkerRaised as error:
@@ -96,29 +109,6 @@ def _run(job: Job, staging: Path, export_folder: Path) -> None:
         if any(a.outcome != "failed" for a in job.report.attempts):
             break
     raise outcome.why_nothing(job, missing)
-
-
-def _serving(job: Job, target: Target) -> Toolchain | None:
-    """The first toolchain that can stand for the server; its worker starts now.
-
-    Raises a ToolchainError when none can be had.
-    """
-    servers = job.plan.servers(target)
-    if not servers:
-        job.report.serving = "none"
-        return None
-    failure: ToolchainError | None = None
-    for toolchain in servers:
-        try:
-            job.pool.session(toolchain, "eager", "serve")
-        except ToolchainError as error:
-            failure = failure or error
-            job.report.notes.append(f"not proven in {toolchain.id}: {error.line()}")
-        else:
-            job.report.serving = f"local:{toolchain.serving}"
-            return toolchain
-    assert failure is not None
-    raise failure
 
 
 def _unloadable(target: Target, attempt: Attempt, error: WorkerRaised) -> AttemptReport:
@@ -144,8 +134,13 @@ def _try(job: Job, route: Route, attempt: Attempt) -> bool:
                 outcome.manifest(job, route.target, made),
             )
             made.outcome = "published"
-    except WorkerError as error:
+        else:
+            _explain(job, route.target, staged, made)
+    except (WorkerError, ServingFailed) as error:
         made.error, made.log_tail = error.line(), error.log_tail
+        if isinstance(error, EngineUnfit):
+            raise  # no other strategy would fare better
+        made.diagnosis = explaining.explain(job, route.target, staged, made)
         if isinstance(error, WorkerRaised) and error.kind == "no-space":
             raise TargetFull(
                 f"There is no room left at {route.export_folder}",
@@ -158,6 +153,12 @@ def _try(job: Job, route: Route, attempt: Attempt) -> bool:
     if made.outcome != "published":
         job.progress(f"{attempt}: {made.outcome}, {made.error}")
     return made.outcome == "published"
+
+
+def _explain(job: Job, target: Target, staged: Path, made: AttemptReport) -> None:
+    """Have the first attempt of a run that answers wrongly looked into."""
+    if not any(attempt.diagnosis for attempt in job.report.attempts):
+        made.diagnosis = explaining.explain(job, target, staged, made)
 
 
 def _convert_and_prove(
@@ -182,35 +183,19 @@ def _convert_and_prove(
         made.outcome = "converted"
         return
     convert(without_flags=job.stochastic)
-    _prove(job, route.serving, staged, made, lambda r: proof.prove(r, found, job.rule))
+    runtime = route.serving.runtime
+    proving.prove(
+        job, runtime, staged, made, lambda c: proving.every_signature(job, c, found, made)
+    )
     if job.stochastic and made.outcome == "proven":
         shutil.rmtree(staged)
         convert(without_flags=False)
         batch, keys = found.batches[-1], job.contract.outputs
         asked = [reference.predict(session, batch, keys) for _ in range(proof.RANDOM_ASKS)]
-        _prove(
+        proving.prove(
             job,
-            route.serving,
+            runtime,
             staged,
             made,
-            lambda r: proof.prove_random(r, batch, asked, job.rule),
+            lambda c: served.prove_random(c, SERVING_DEFAULT, batch, asked, job.rule),
         )
-
-
-def _prove(
-    job: Job,
-    serving: Toolchain,
-    staged: Path,
-    made: AttemptReport,
-    check: Callable[[proof.Responder], Sequence[Verdict]],
-) -> None:
-    """Load the staged SavedModel in another process and hold its answers against the reference."""
-    job.progress(f"{made.strategy}: proving in {job.report.serving}")
-    made.outcome = "not served"
-    session = job.pool.session(serving, "eager", "serve")
-    session.load_saved_model(staged, job.contract.tags)
-    verdicts = check(proof.SessionResponder(session, SERVING_DEFAULT))
-    made.verdicts += verdicts
-    wrong = [v for v in verdicts if not v.passed]
-    made.error = "; ".join(f"{v.output} ({v.check}): {v.problem}" for v in wrong[:4])
-    made.outcome = "proven" if verdicts and not wrong else "differs"

@@ -41,6 +41,17 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Serving:
+    """What is to serve the result: a runtime, the release of TensorFlow Serving (empty: the one
+    that fits the converter), and the user's own image.
+    """
+
+    runtime: Literal["auto", "local", "docker", "none"]
+    version: str = ""
+    image: str | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What will be tried, in order.
 
@@ -52,7 +63,7 @@ class Plan:
 
     targets: tuple[Target, ...]
     references: tuple[Target, ...]
-    serving: str
+    serving: Serving
     strategy: str
     freeze: bool
     flip_kernels: bool
@@ -60,8 +71,11 @@ class Plan:
     recurrent: bool
     reasons: tuple[str, ...]
 
-    def attempts(self, target: Target, serving: Toolchain | None) -> tuple[Attempt, ...]:
-        """The strategies to try at `target` for a server like `serving`, best first."""
+    def attempts(self, target: Target, server: tuple[int, int] | None) -> tuple[Attempt, ...]:
+        """The strategies to try at `target`, best first.
+
+        server: (major, minor) of the TensorFlow in the server that proves.
+        """
         offered = target.toolchain.flavour(target.flavour)
         names = (offered.strategies if offered else ()) if self.strategy == "auto" else ()
         names = names or (self.strategy,)
@@ -69,31 +83,32 @@ class Plan:
             names = tuple(dict.fromkeys((rules.QUICK_WITH_RECURRENT, *names)))
         series = target.toolchain.tensorflow_series
         plain = [_attempt(name, freeze=self.freeze) for name in names]
-        older = serving is not None and serving.tensorflow_series < series
+        older = server is not None and server < series
         if older and not self.freeze and series >= rules.FREEZE_FOR_OLDER_SERVING_SINCE:
             return (*[_attempt(name, freeze=True) for name in names], *plain)
         return tuple(plain)
 
-    def servers(self, target: Target) -> tuple[Toolchain, ...]:
-        """Toolchains to prove in what `target` converts, best first; none without proof.
-
-        Raises UsageError for an unknown runtime, UnknownToolchain for a version without one.
-        """
-        if self.serving == "none":
-            return ()
-        runtime, _, version = self.serving.partition(":")
-        if runtime not in ("auto", "local"):
-            raise UsageError(
-                f"There is no serving runtime '{self.serving}'",
-                fix="Choose auto, local, local:VERSION or none",
-            )
-        if version:
-            return (catalog.for_serving(version),)
+    def release(self, target: Target) -> str:
+        """The release of TensorFlow Serving that is to prove what `target` converts."""
         series = target.toolchain.tensorflow_series
-        wanted = next(release for below, release in rules.SERVING_RULES if series < below)
+        fitting = next(release for below, release in rules.SERVING_RULES if series < below)
+        return self.serving.version or fitting
+
+    def servers(self, target: Target) -> tuple[Toolchain, ...]:
+        """Toolchains that can stand for the server of what `target` converts, best first.
+
+        None without proof, and none where only Docker will do. Raises UnknownToolchain for a
+        release that no toolchain stands for.
+        """
+        if self.serving.runtime in ("none", "docker"):
+            return ()
+        wanted = catalog.for_serving(self.release(target))
+        if self.serving.version:
+            return (wanted,)
+        series = target.toolchain.tensorflow_series
         own = (target.toolchain,) if target.toolchain.serving else ()
         newer = [t for t in catalog.load().values() if t.serving and t.tensorflow_series >= series]
-        return tuple(dict.fromkeys((catalog.for_serving(wanted), *own, *newer)))
+        return tuple(dict.fromkeys((wanted, *own, *newer)))
 
 
 def make(source: SourceModel, options: Options, own: Toolchain | None = None) -> Plan:
@@ -128,7 +143,7 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
     plan = Plan(
         targets=targets,
         references=references,
-        serving=options.serving if options.verify else "none",
+        serving=_serving(options),
         strategy=options.strategy,
         freeze=options.freeze,
         flip_kernels=source.dialect == "keras1" and source.writer.backend == "theano",
@@ -138,6 +153,20 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
     )
     plan.servers(targets[0])  # a runtime that does not exist is told now, not after converting
     return plan
+
+
+def _serving(options: Options) -> Serving:
+    """The runtime of --serving RUNTIME[:VERSION]. Raises UsageError."""
+    runtime, _, version = (options.serving if options.verify else "none").partition(":")
+    match runtime:
+        case "local" | "docker":
+            return Serving(runtime, version, options.serving_image)
+        case "auto" | "none" if not version:
+            return Serving(runtime, image=options.serving_image)
+    raise UsageError(
+        f"There is no serving runtime '{options.serving}'",
+        fix="Choose auto, local, local:VERSION, docker, docker:VERSION or none",
+    )
 
 
 def _in_toolchain(source: SourceModel, toolchain: Toolchain) -> tuple[Target, ...]:

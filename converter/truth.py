@@ -20,11 +20,16 @@ def establish(job: Job, target: Target, attempt: Attempt) -> Reference:
     session = job.pool.session(target.toolchain, attempt.mode)
     job.progress(f"loading in {target}")
     model = job.load(session, target.flavour, without_flags=job.stochastic)
+    job.referee = (target.flavour, session)
     if job.options.expected is not None:
         found = _recorded(job, model)
     else:
         found = _predicted(job, target, attempt)
     job.report.reference = found.origin
+    job.report.batches = [
+        {key: f"{values.dtype}{list(values.shape)}" for key, values in batch.items()}
+        for batch in found.batches
+    ]
     job.report.scale, job.report.sensitivity = found.scale, found.sensitivity
     if not found.alive:
         job.report.notes.append("the reference answers the same for every input that was tried")
@@ -68,6 +73,7 @@ def _predicted(job: Job, target: Target, attempt: Attempt) -> Reference:
         except WorkerRaised as error:
             job.report.notes.append(f"no reference by {writer}: {error.line()}")
             continue
+        job.referee = (writer.flavour, session)
         origin = str(writer) + (", config translated" if model.via == "translated" else "")
         job.progress(f"reference: {origin}")
         if job.options.inputs is not None:

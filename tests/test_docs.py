@@ -14,19 +14,23 @@ import pytest
 
 from converter import errors, rules
 from converter.cli import main
+from converter.serving.client import errors as client_errors  # noqa: F401
+from converter.serving.docker import errors as docker_errors  # noqa: F401
 from converter.toolchain import catalog
+from testing import servers
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-BLOCK = re.compile(r"(<!-- test-command -->\n)?```(bash|python)\n(.*?)```", re.S)
+BLOCK = re.compile(r"(<!-- (?:test-command|session) -->\n)?```(bash|python)\n(.*?)```", re.S)
+SESSION = re.compile(r"<!-- session -->\n```bash\n(.*?)```", re.S)
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".tox", "build", "models", ".*_cache")
 
 
 def _blocks(language: str) -> list[tuple[str, str]]:
-    """(document, text) of every code block; the test command itself is what runs this test."""
+    """(document, text) of every code block, but for sessions and what runs this test."""
     return [
         (document.name, match[3])
         for document in DOCUMENTS
@@ -78,6 +82,16 @@ def test_the_first_command_of_the_readme_sets_everything_up_and_publishes(checko
 
 
 @pytest.mark.toolchain("tf2.15")
+def test_the_session_with_a_server_works(checkout: Path) -> None:
+    (session,) = SESSION.findall((ROOT / "docs" / "serving.md").read_text())
+    for port in ("8500", "8501"):
+        session = session.replace(port, str(servers.free_port()))
+    done = _run(f"set -em\n{session}", checkout)
+    assert done.returncode == 0, done.stderr
+    assert '"schema": "convert-h5/call/1"' in done.stdout
+
+
+@pytest.mark.toolchain("tf2.15")
 @pytest.mark.parametrize("code", [pytest.param(b, id=name) for name, b in _blocks("python")])
 def test_every_python_example_runs(code: str, checkout: Path) -> None:
     done = subprocess.run(
@@ -103,6 +117,7 @@ def test_every_error_id_is_explained_with_its_exit_code() -> None:
     told = dict(re.findall(r"^\| `([a-z0-9-]+)` \| (\d+) \|", text, re.M))
     assert told.pop("internal") == "70"
     assert told.pop("usage") == "2"
+    assert told.pop("serving-failed") == "6"
     assert told == {cls.id: str(cls.exit_code) for cls in _leaves(errors.ConvertH5Error)}
 
 
@@ -119,7 +134,7 @@ def test_every_verb_and_option_has_a_help_text_and_an_example(verb: str) -> None
     command = main.group.get_command(click.Context(main.group), verb)
     assert command is not None
     assert command.help
-    assert "Examples:" in (command.epilog or "")
+    assert verb == "serve" or "Examples:" in (command.epilog or "")
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name

@@ -39,7 +39,9 @@ def test_every_fixture_is_published_by_the_first_strategy(
     (attempt,) = report.attempts
     assert attempt.loaded == "native"
     assert all(v.passed for v in attempt.verdicts)
-    assert {v.check for v in attempt.verdicts} == {"answer", "repeat", "rows"}
+    assert {v.check for v in attempt.verdicts} == {"answer", "repeat", "rows", "protocols"}
+    assert {v.protocol for v in attempt.verdicts} == {"rest row", "rest columnar", "grpc"}
+    assert attempt.not_asked == []
 
 
 @pytest.mark.toolchain("tf2.15")
@@ -108,8 +110,11 @@ class TestWithTensorFlow215:
         wrong = [v for v in report.attempts[0].verdicts if not v.passed]
         assert wrong[0].problem.startswith("1 of ")
         assert wrong[0].max_abs == pytest.approx(0.01, rel=1e-3)
-        # Every strategy that the plan has was tried before giving up.
+        # Every strategy that the plan has was tried before giving up; the first was looked into.
         assert len(report.attempts) == 4
+        told = report.attempts[0].diagnosis
+        assert told is not None
+        assert told.cause == "recorded-answers"
 
     def test_names_of_signatures_inputs_and_outputs_are_the_users_choice(
         self, digits: Path, pool: Pool, tmp_path: Path
@@ -121,7 +126,7 @@ class TestWithTensorFlow215:
         )
         report = _run(pool, digits, tmp_path / "m", options)
         assert report.published is not None
-        session = pool.session(catalog.get("tf2.15"), "eager", "serve")
+        session = pool.session(catalog.get("tf2.15"), "eager", "check")
         signatures = session.load_saved_model(report.published, ["serve"])
         for name in ("serving_default", "predict"):
             assert list(signatures[name]["inputs"]) == ["images"]
@@ -190,7 +195,7 @@ class TestWithTensorFlow215:
         )
         report = _run(pool, source, tmp_path / "m")
         assert report.error is None
-        assert {v.check for v in report.attempts[-1].verdicts} == {"answer", "repeat"}
+        assert {v.check for v in report.attempts[-1].verdicts} == {"answer", "repeat", "protocols"}
 
     def test_outputs_that_are_a_dict_keep_their_names(self, pool: Pool, tmp_path: Path) -> None:
         source = tmp_path / "dict.h5"
@@ -204,7 +209,7 @@ class TestWithTensorFlow215:
         )
         report = _run(pool, source, tmp_path / "m")
         assert report.published is not None
-        session = pool.session(catalog.get("tf2.15"), "eager", "serve")
+        session = pool.session(catalog.get("tf2.15"), "eager", "check")
         session.load_saved_model(report.published, ["serve"])
         zero = np.zeros((1, 3), np.float32)
         answers = session.run_signature("serving_default", {"x": zero})
@@ -248,7 +253,7 @@ class TestWithTensorFlow215:
         assert report.published is not None
         assert any("random by design" in line for line in report.plan)
         assert {v.check for v in report.attempts[0].verdicts} >= {"answer", "random"}
-        session = pool.session(catalog.get("tf2.15"), "eager", "serve")
+        session = pool.session(catalog.get("tf2.15"), "eager", "check")
         session.load_saved_model(report.published, ["serve"])
         x = np.ones((1, 8), np.float32)
         answers = [session.run_signature("serving_default", {"x": x})["y"] for _ in range(4)]

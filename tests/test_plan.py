@@ -189,7 +189,7 @@ def test_each_target_is_proven_in_servers_that_fit_it() -> None:
     assert firsts[-1] == ("tf_keras in tf2.21", "tf2.21")
 
 
-@pytest.mark.parametrize("serving", ["local:2.15", "local:2.15.1", "auto:2.15"])
+@pytest.mark.parametrize("serving", ["local:2.15", "local:2.15.1"])
 def test_a_server_of_a_wanted_version_is_the_only_one(serving: str) -> None:
     assert _servers(source("keras", "2.2.4"), Options(serving=serving)) == ["tf2.15"]
 
@@ -219,7 +219,7 @@ def test_a_server_version_that_nothing_stands_for_is_refused_with_the_known_ones
 
 def _attempts(flavour: str, version: str, serving: str, **options: bool) -> list[str]:
     plan = plans.make(source(flavour, version), Options(**options))  # type: ignore[arg-type]
-    return [str(a) for a in plan.attempts(plan.targets[0], catalog.get(serving))]
+    return [str(a) for a in plan.attempts(plan.targets[0], catalog.get(serving).tensorflow_series)]
 
 
 def test_strategies_are_tried_in_the_catalogs_order() -> None:

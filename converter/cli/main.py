@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from converter import __version__
+from converter import __version__, memory
 from converter.errors import ConvertH5Error
 
 INTERRUPTED = 130
@@ -20,6 +20,12 @@ DEFAULT_VERB = "convert"
 VERBS = {
     "convert": ("converter.cli.convert", "Convert, prove and publish a model (the default)."),
     "inspect": ("converter.cli.inspect", "Tell what a file is and what would be done with it."),
+    "verify": ("converter.cli.verify", "Check a SavedModel against the .h5 it was made from."),
+    "serve": (
+        "converter.cli.serve",
+        "Serve SavedModels as TensorFlow Serving does, without Docker.",
+    ),
+    "call": ("converter.cli.call", "Ask a served model: its metadata, and one request."),
     "toolchain": ("converter.cli.toolchain", "List, install and remove toolchains."),
 }
 
@@ -64,6 +70,7 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    memory.keep_freed()
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a background job has it
         signal.signal(signal.SIGINT, _interrupt)

@@ -1,17 +1,18 @@
 """Ask a converted model everything the reference was asked, and compare.
 
-A responder is whatever answers: a session in a toolchain now, a server over HTTP or gRPC as well.
-It has a `protocol` for the report and one method, by signature key on both sides.
+A responder is whatever answers: a server over HTTP or gRPC. It has a `protocol` for the report and
+one method, by signature key on both sides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from converter.toolchain.session import Array, Session
+from converter.toolchain.session import Array
 from converter.verify.compare import Rule, Verdict, compare
 from converter.verify.reference import Answers, Reference
 from converter.verify.samples import Batch
@@ -28,38 +29,66 @@ class Responder(Protocol):
     protocol: str
 
     def ask(self, inputs: Batch) -> Answers:
-        """The answers by output key."""
+        """The answers by output key. Raises NotAsked."""
         ...
 
 
-class SessionResponder:
-    """A SavedModel loaded into a fresh session of a worker, as TensorFlow Serving loads it."""
-
-    protocol = "session"
-
-    def __init__(self, session: Session, signature: str) -> None:
-        self._session = session
-        self._signature = signature
-
-    def ask(self, inputs: Batch) -> Answers:
-        """One run of the signature."""
-        return self._session.run_signature(self._signature, inputs)
+class NotAsked(Exception):
+    """A responder has no way to put the question: the protocol cannot carry it."""
 
 
-def prove(responder: Responder, reference: Reference, rule: Rule) -> list[Verdict]:
-    """Verdicts on every batch: the answers, the same request again, a batch against its rows."""
+@dataclass(frozen=True)
+class Proof:
+    """What was compared over one protocol.
+
+    answers: by batch, as they came, for comparison with those over other protocols. exact: whether
+    the same request twice gave the same bits. not_asked: why nothing could be asked, if so.
+    """
+
+    protocol: str
+    verdicts: tuple[Verdict, ...] = ()
+    answers: tuple[Answers, ...] = ()
+    exact: bool = True
+    not_asked: str = ""
+
+
+def prove(responder: Responder, reference: Reference, rule: Rule) -> Proof:
+    """Ask every batch of the reference: its answers, the same again, and row by row."""
     verdicts: list[Verdict] = []
-    for number, (inputs, expected) in enumerate(
-        zip(reference.batches, reference.answers, strict=True)
-    ):
-        got = responder.ask(inputs)
-        again = responder.ask(inputs)
-        verdicts += _answers(responder, "answer", number, expected, got, rule=rule)
-        verdicts += _answers(responder, "repeat", number, got, again, rule=rule)
-        count = len(next(iter(inputs.values())))
-        if count > 1 and not reference.fixed_batch:
-            rows = _by_rows(responder, inputs)
-            verdicts += _answers(responder, "rows", number, got, rows, rule=rule)
+    answers = []
+    exact = True
+    try:
+        for number, (inputs, expected) in enumerate(
+            zip(reference.batches, reference.answers, strict=True)
+        ):
+            got = responder.ask(inputs)
+            again = responder.ask(inputs)
+            answers.append(got)
+            exact = exact and all(_same_bits(got[key], again.get(key)) for key in got)
+            verdicts += _answers(responder.protocol, "answer", number, expected, got, rule=rule)
+            verdicts += _answers(responder.protocol, "repeat", number, got, again, rule=rule)
+            count = len(next(iter(inputs.values())))
+            if count > 1 and not reference.fixed_batch:
+                rows = _by_rows(responder, inputs)
+                verdicts += _answers(responder.protocol, "rows", number, got, rows, rule=rule)
+    except NotAsked as why:
+        return Proof(responder.protocol, not_asked=str(why))
+    return Proof(responder.protocol, tuple(verdicts), tuple(answers), exact)
+
+
+def agree(proofs: Sequence[Proof], rule: Rule) -> list[Verdict]:
+    """Verdicts on the answers over each protocol against those over the last that could be asked.
+
+    They must be the same to the last bit: every protocol carries numbers exactly. Only where a
+    model does not repeat its own answers exactly, the rule decides.
+    """
+    asked = [proof for proof in proofs if not proof.not_asked]
+    verdicts: list[Verdict] = []
+    for proof in asked[:-1]:
+        last = asked[-1]
+        bound = Rule(0.0, 0.0) if proof.exact and last.exact else rule
+        for number, (wanted, got) in enumerate(zip(last.answers, proof.answers, strict=True)):
+            verdicts += _answers(proof.protocol, "protocols", number, wanted, got, rule=bound)
     return verdicts
 
 
@@ -93,6 +122,10 @@ def prove_random(
     return verdicts
 
 
+def _same_bits(a: Array, b: Array | None) -> bool:
+    return b is not None and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
 def _unlike(wanted: Array, got: Array | None) -> str:
     """Why the two have no means to compare."""
     if got is None:
@@ -117,20 +150,13 @@ def _by_rows(responder: Responder, inputs: Batch) -> Answers:
 
 
 def _answers(
-    responder: Responder, check: str, batch: int, expected: Answers, got: Answers, *, rule: Rule
+    protocol: str, check: str, batch: int, expected: Answers, got: Answers, *, rule: Rule
 ) -> Iterator[Verdict]:
     for key, wanted in expected.items():
         if key not in got:
             problem = f"no such output; it gives {', '.join(got)}"
-            yield Verdict(check, key, responder.protocol, batch, problem, 0)
+            yield Verdict(check, key, protocol, batch, problem, 0)
             continue
-        answer: Array = got[key]
         yield compare(
-            wanted,
-            answer,
-            rule,
-            output=key,
-            check=check,
-            protocol=responder.protocol,
-            batch=batch,
+            wanted, got[key], rule, output=key, check=check, protocol=protocol, batch=batch
         )

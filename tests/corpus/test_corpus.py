@@ -2,12 +2,13 @@
 
 A model ends published, or refused for its true reason. What is published answers with the
 predictions that the file's own writer gave (refs.json, made independently), and with what the
-file's authors recorded, where they did.
+file's authors recorded, where they did: over REST in rows, REST in columns and gRPC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ import pytest
 
 from converter import pipeline
 from converter import plan as plans
-from converter.options import SERVING_DEFAULT, Options
+from converter.options import Options
 from converter.report.model import Report
+from converter.serving.client.contract import Client
+from converter.serving.local import LocalServing
 from converter.source.read import read
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import quiet
-from converter.toolchain.session import Array, Session
+from converter.toolchain.session import Array
+from converter.verify.served import clients
 from testing import toolchains
 from tests.corpus import records
 from tests.corpus.conftest import ROW
@@ -95,23 +99,28 @@ def _outcome(record: Record, report: Report, pool: Pool) -> str:
     attempt = report.proof
     assert attempt is not None
     plan = plans.make(read(record.path), Options(strategy=attempt.strategy))
-    session = pool.session(plan.servers(plan.targets[0])[0], "eager", "serve")
-    session.load_saved_model(report.published, ["serve"])
-    wrong = _against_reference(record, report, session)
-    wrong += _against_recorded(record, report, session)
-    where = f"{attempt.toolchain}, loaded {attempt.loaded}, {attempt.seconds:.1f} s"
+    runtime = LocalServing(pool, plan.servers(plan.targets[0])[0])
+    mute = dict(attempt.not_asked)
+    with runtime.serve(report.published) as endpoint, clients(endpoint, "model", 600) as asking:
+        able = [client for client in asking if client.protocol not in mute]
+        if record.reference["status"] == "random":
+            wrong = _in_the_mean(record, report, able)
+        else:
+            wrong = [
+                f"{client.protocol}: {told}"
+                for client in able
+                for told in _against_reference(record, report, client)
+                + _against_recorded(record, report, client)
+            ]
+    told = "".join(f", not over {protocol}: {why}" for protocol, why in mute.items())
+    where = f"{attempt.toolchain}, loaded {attempt.loaded}, {attempt.seconds:.1f} s{told}"
     return "; ".join(wrong) or f"published, {where}"
 
 
-def _against_reference(record: Record, report: Report, session: Session) -> list[str]:
+def _against_reference(record: Record, report: Report, client: Client) -> list[str]:
     """What is off, by the reference's own rounding sensitivity and the fixed tolerances."""
-    given = record.inputs()
-    single = len(given) == 1
-    inputs = {report.inputs[0] if single else name: values for name, values in given.items()}
-    stored = record.answers()
-    if record.reference["status"] == "random":
-        return _in_the_mean(session, inputs, report.outputs[0], stored)
-    answers = session.run_signature(SERVING_DEFAULT, inputs)
+    inputs, stored = _inputs(record, report), record.answers()
+    answers = client.predict(inputs)
     wrong = []
     for position, key in enumerate(report.outputs):
         expected = stored[f"out_{position}"]
@@ -122,11 +131,20 @@ def _against_reference(record: Record, report: Report, session: Session) -> list
     return wrong
 
 
-def _in_the_mean(
-    session: Session, inputs: dict[str, Array], key: str, stored: dict[str, Array]
-) -> list[str]:
-    """A model that is random by design: its mean, to six standard errors, and its spread."""
-    asked = [records.thin(session.run_signature(SERVING_DEFAULT, inputs)[key]) for _ in range(ASKS)]
+def _inputs(record: Record, report: Report) -> dict[str, Array]:
+    given = record.inputs()
+    single = len(given) == 1
+    return {report.inputs[0] if single else name: values for name, values in given.items()}
+
+
+def _in_the_mean(record: Record, report: Report, able: Sequence[Client]) -> list[str]:
+    """A model that is random by design: its mean, to six standard errors, and its spread.
+
+    It is asked in every way in turn: the mean is that of all.
+    """
+    inputs, stored, key = _inputs(record, report), record.answers(), report.outputs[0]
+    turns = itertools.islice(itertools.cycle(able), ASKS)
+    asked = [records.thin(client.predict(inputs)[key]) for client in turns]
     off = np.abs(np.mean(asked, axis=0) - stored["mean_0"])
     wrong = []
     if not (off <= 6 * stored["std_0"] * np.sqrt(2 / ASKS)).all():
@@ -136,14 +154,14 @@ def _in_the_mean(
     return wrong
 
 
-def _against_recorded(record: Record, report: Report, session: Session) -> list[str]:
+def _against_recorded(record: Record, report: Report, client: Client) -> list[str]:
     """What is off from the answers that the authors recorded; such models have one input."""
     found = record.recorded()
     if found is None:
         return []
     (given,), (expected,) = found
     (source,), (key,) = report.inputs, report.outputs
-    answers = session.run_signature(SERVING_DEFAULT, {source: given.astype("float32")})
+    answers = client.predict({source: given.astype("float32")})
     off = np.abs(answers[key] - expected)
     if (off <= ATOL + RTOL * np.abs(expected)).all():
         return []

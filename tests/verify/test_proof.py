@@ -10,7 +10,7 @@ import pytest
 from converter.toolchain.session import Array
 from converter.verify import proof
 from converter.verify.compare import Rule
-from converter.verify.proof import prove, prove_random
+from converter.verify.proof import NotAsked, Proof, agree, prove, prove_random
 from converter.verify.reference import Answers, Reference
 from converter.verify.samples import Batch
 
@@ -58,12 +58,12 @@ def _reference(model: Model = _right, *, fixed_batch: bool = False) -> Reference
 
 def _failing(model: Model, reference: Reference | None = None) -> set[tuple[str, str]]:
     """(check, output) of every verdict that did not pass."""
-    verdicts = prove(Responder(model), reference or _reference(), RULE)
+    verdicts = prove(Responder(model), reference or _reference(), RULE).verdicts
     return {(v.check, v.output) for v in verdicts if not v.passed}
 
 
 def test_a_right_model_passes_every_check_of_every_batch_and_output() -> None:
-    verdicts = prove(Responder(_right), _reference(), RULE)
+    verdicts = prove(Responder(_right), _reference(), RULE).verdicts
     assert all(v.passed for v in verdicts)
     found = {(v.check, v.batch, v.output) for v in verdicts}
     every = {(c, b, o) for c in ("answer", "repeat") for b in (0, 1) for o in ("double", "total")}
@@ -79,7 +79,7 @@ def test_each_batch_is_asked_twice_and_larger_ones_row_by_row() -> None:
 
 def test_a_model_with_a_fixed_batch_is_not_asked_row_by_row() -> None:
     responder = Responder(_right)
-    verdicts = prove(responder, _reference(fixed_batch=True), RULE)
+    verdicts = prove(responder, _reference(fixed_batch=True), RULE).verdicts
     assert responder.asked == [1, 1, 4, 4]
     assert {v.check for v in verdicts} == {"answer", "repeat"}
 
@@ -124,7 +124,7 @@ def test_outputs_that_changed_places_fail() -> None:
 
 
 def test_a_missing_output_fails_and_tells_what_there_is() -> None:
-    verdicts = prove(Responder(lambda x, _: {"double": 2 * x["x"]}), _reference(), RULE)
+    verdicts = prove(Responder(lambda x, _: {"double": 2 * x["x"]}), _reference(), RULE).verdicts
     problems = {v.problem for v in verdicts if not v.passed}
     assert problems == {"no such output; it gives double"}
     assert {v.output for v in verdicts if not v.passed} == {"total"}
@@ -225,3 +225,45 @@ def test_a_random_model_that_lacks_an_output_fails() -> None:
     other: Model = lambda x, _: {"z": np.zeros((4, 3))}  # noqa: E731
     verdicts = prove_random(Responder(other), SAMPLE, _asked(_noisy(2), SAMPLE), RULE)
     assert [(v.output, v.passed) for v in verdicts] == [("y", False)]
+
+
+class Mute:
+    """A way to ask that cannot carry the question."""
+
+    protocol = "mute"
+
+    def ask(self, inputs: Batch) -> Answers:
+        """Refuses."""
+        raise NotAsked("it has no word for complex numbers")
+
+
+def _said(protocol: str, value: float, *, exact: bool = True) -> Proof:
+    return Proof(protocol, answers=({"y": np.array([value], np.float32)},), exact=exact)
+
+
+def test_a_protocol_that_cannot_ask_says_why_and_gives_no_verdict() -> None:
+    proof = prove(Mute(), _reference(), RULE)
+    assert proof == Proof("mute", not_asked="it has no word for complex numbers")
+
+
+def test_answers_are_exact_when_the_same_request_gets_the_same_bits() -> None:
+    assert prove(Responder(_right), _reference(), RULE).exact
+    drifting: Model = lambda x, turn: {k: v + 1e-7 * turn for k, v in _right(x).items()}  # noqa: E731
+    assert not prove(Responder(drifting), _reference(), RULE).exact
+
+
+def test_protocols_must_agree_to_the_last_bit() -> None:
+    last_bit = float(np.nextafter(np.float32(1), np.float32(2)))
+    verdicts = agree([_said("a", last_bit), _said("b", 1.0)], RULE)
+    assert [(v.check, v.protocol, v.passed) for v in verdicts] == [("protocols", "a", False)]
+
+
+def test_protocols_agree_by_the_rule_where_answers_do_not_repeat() -> None:
+    last_bit = float(np.nextafter(np.float32(1), np.float32(2)))
+    verdicts = agree([_said("a", last_bit), _said("b", 1.0, exact=False)], RULE)
+    assert [v.passed for v in verdicts] == [True]
+
+
+def test_a_protocol_that_was_not_asked_is_left_out_of_the_agreement() -> None:
+    mute = Proof("mute", not_asked="no words")
+    assert agree([mute, _said("b", 1.0)], RULE) == []

@@ -1,0 +1,72 @@
+"""Serve a SavedModel, ask it in every way, and hold the answers against the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from converter.job import Job, Wrong
+from converter.report.model import AttemptReport
+from converter.runtimes import Runtime
+from converter.serving.client.contract import Client
+from converter.verify import served
+from converter.verify.compare import Verdict
+from converter.verify.reference import Reference
+
+# What the model is called while it is proven.
+MODEL = "model"
+
+Check = Callable[[Sequence[Client]], Iterable[Verdict]]
+
+
+def prove(job: Job, runtime: Runtime, folder: Path, made: AttemptReport, check: Check) -> None:
+    """Serve the SavedModel in `folder` and put down in `made` what `check` says of it.
+
+    Raises ServingFailed when it cannot be served or asked, a ToolchainError.
+    """
+    job.progress(f"proving in {runtime.description}")
+    job.wrong = None
+    made.outcome = "not served"
+    tags = f"--saved_model_tags={','.join(job.contract.tags)}"
+    with (
+        runtime.serve(folder, MODEL, flags=(tags,)) as endpoint,
+        served.clients(endpoint, MODEL, job.options.timeout) as asking,
+    ):
+        job.report.serving = endpoint.description
+        verdicts = list(check(asking))
+    made.verdicts += verdicts
+    wrong = [v for v in verdicts if not v.passed]
+    made.error = "; ".join(f"{v.output} ({v.check}, {v.protocol}): {v.problem}" for v in wrong[:4])
+    made.outcome = "proven" if verdicts and not wrong else "differs"
+
+
+def every_signature(
+    job: Job, asking: Sequence[Client], found: Reference, made: AttemptReport
+) -> list[Verdict]:
+    """Every signature of the contract, asked in every way that can carry it.
+
+    Raises ServingFailed.
+    """
+    return [
+        verdict
+        for signature in job.contract.signatures
+        for verdict in one_signature(job, asking, signature, found, made)
+    ]
+
+
+def one_signature(
+    job: Job, asking: Sequence[Client], signature: str, found: Reference, made: AttemptReport
+) -> list[Verdict]:
+    """One signature, by the keys of `found`. Raises ServingFailed."""
+    verdicts: list[Verdict] = []
+    for one in served.prove(asking, signature, found, job.rule):
+        verdicts += one.verdicts
+        failed = next((v for v in one.verdicts if not v.passed and v.check != "protocols"), None)
+        if failed is not None and job.wrong is None:
+            number = failed.batch
+            job.wrong = Wrong(
+                signature, found.batches[number], found.answers[number], one.answers[number]
+            )
+        if one.not_asked and (one.protocol, one.not_asked) not in made.not_asked:
+            made.not_asked.append((one.protocol, one.not_asked))
+    return verdicts
