@@ -22,7 +22,7 @@ MAX_RANK = 254
 MAX_ELEMENTS = 2**63 - 1
 # A message may give one value for a tensor of any size. This many bytes is where we stop, for the
 # memory is wanted before anything is known of the sender; TensorFlow stops where malloc does.
-MAX_REPEATED = 1 << 30
+MAX_REPEATED = 1 << 28
 
 
 @dataclass(frozen=True)
