@@ -74,7 +74,7 @@ class Load:
                 else:
                     self.failed[f"{client.protocol}: a wrong answer"] += 1
 
-    def _client(self, number: int) -> GrpcClient | RestClient:
+    def _client(self, number: int) -> Client:
         if number % 2:
             return GrpcClient(f"127.0.0.1:{self.serving.grpc}", "m")
         return RestClient(f"http://127.0.0.1:{self.serving.rest}", "m", row=number % 4 == 0)
