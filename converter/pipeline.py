@@ -121,6 +121,7 @@ def _try(job: Job, route: Route, attempt: Attempt) -> bool:
     """One strategy, from conversion to publication; False with the reason in the report."""
     made = AttemptReport(attempt.strategy, str(route.target), attempt.freeze)
     job.report.attempts.append(made)
+    job.wrong = None  # what an attempt before this one answered explains nothing here
     started = time.monotonic()
     staged = route.staging / str(len(job.report.attempts))
     try:

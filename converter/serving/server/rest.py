@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
-from converter.serving.server import inference, json_reply, json_request
+from converter.serving.server import inference, json_reply, json_request, metrics
 from converter.serving.server.core import Core
 from converter.serving.server.rpc import status_reply
 from converter.serving.server.servable import Servable
@@ -173,8 +173,8 @@ class Rest:
     def _metrics(self, path: str) -> Response:
         if path != self.metrics_path:
             said = f"Unexpected path: {path}. Should be {self.metrics_path}"
-            return Response(400, "text/plain", said.encode())
-        return Response(200, "text/plain", self.core.metrics.render().encode())
+            return Response(400, metrics.CONTENT_TYPE, said.encode())
+        return Response(200, metrics.CONTENT_TYPE, self.core.metrics.render().encode())
 
     def _options(self, request: Request) -> Response:
         origin = request.headers.get("origin", "")

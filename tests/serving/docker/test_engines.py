@@ -64,11 +64,11 @@ def losing_the_engine(test: Callable[..., None]) -> Callable[..., None]:
 
 def test_dockers_sockets_are_tried_before_podmans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/77")
-    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("HOME", "/somewhere")
     assert [str(path) for path in engines.sockets()] == [
         "/var/run/docker.sock",
         "/run/user/77/docker.sock",
-        "/home/someone/.docker/run/docker.sock",
+        "/somewhere/.docker/run/docker.sock",
         "/run/user/77/podman/podman.sock",
         "/run/podman/podman.sock",
     ]
