@@ -38,32 +38,32 @@ def staging(export_folder: Path) -> Iterator[Path]:
     try:
         export_folder.mkdir(parents=True, exist_ok=True)
         remove_dead(export_folder)
-        folder, lock = _claim(export_folder)
     except OSError as error:
         raise target_error(export_folder, error) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
-
-
-def _claim(export_folder: Path) -> tuple[Path, filelock.BaseFileLock]:
-    """A new staging folder and its held lock.
-
-    Another run may take the folder for dead before its lock is held; then a new one is made.
-    """
     while True:
         folder = export_folder / f"{PREFIX}{secrets.token_hex(8)}"
-        folder.mkdir()
         lock = filelock.FileLock(folder / OWNER_LOCK)
-        try:
+        try:  # from before the folder is there: an interrupt may come at any moment
+            if _claim(folder, lock):
+                yield folder
+                return
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+
+
+def _claim(folder: Path, lock: filelock.BaseFileLock) -> bool:
+    """Make `folder` and take its lock; False when another run took it for dead meanwhile.
+
+    Raises TargetNotWritable or TargetFull.
+    """
+    try:
+        folder.mkdir()
+        with contextlib.suppress(filelock.Timeout, FileNotFoundError):
             lock.acquire(timeout=0)
-        except (filelock.Timeout, FileNotFoundError):
-            continue
-        if (folder / OWNER_LOCK).exists():
-            return folder, lock
-        lock.release()
+    except OSError as error:
+        raise target_error(folder.parent, error) from error
+    return lock.is_locked and Path(lock.lock_file).exists()
 
 
 def remove_dead(export_folder: Path) -> None:

@@ -261,6 +261,9 @@ class Session:
                     log_tail=self.log_tail(),
                 ) from failure
             raise self._broken(operation, failure) from failure
+        except BaseException:  # an interrupt: what the worker still writes would outlive the run
+            self.kill()
+            raise
         finally:
             timer.cancel()
         if header.get("ok") is True:

@@ -91,6 +91,26 @@ def test_a_hanging_worker_is_ended_at_its_deadline(python: Path) -> None:
         assert not started.alive
 
 
+def test_an_interrupted_request_ends_the_worker_before_anything_is_cleaned_up(
+    session: Session,
+) -> None:
+    """A worker that writes on into a folder that is being removed would leave a part of it."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    os.kill(session.hello.pid, signal.SIGSTOP)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            session.request("hello")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not session.alive
+
+
 def test_a_python_without_tensorflow_dies_with_the_reason(tmp_path: Path) -> None:
     import sys
 
