@@ -3,9 +3,10 @@
     python benchmarks/serving.py [--rounds 20] [--runs 10] [--toolchain tf2.15]
 
 Two processes of the same toolchain hold the same models: the server's worker, and a script that
-runs the session and does nothing else. In every round each way is timed once, `--runs` requests in
-a row, and the round's ratio (or difference) is that of the medians. Printed are the medians over
-the rounds with the least and the largest.
+runs the session and does nothing else. A third process echoes messages of the image's size: what
+gRPC in Python takes by itself, with no parsing and no model. In every round each way is timed once,
+`--runs` requests in a row, and the round's ratio (or difference) is that of the medians. Printed
+are the medians over the rounds with the least and the largest.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 import numpy as np
 
 from converter import memory
@@ -55,6 +58,27 @@ def bare(folder: Path, toolchain: str) -> Iterator[Callable[[str, int], float]]:
         yield timed
     finally:
         stdin.close()
+        process.wait()
+
+
+@contextmanager
+def echo(size: int) -> Iterator[Callable[[], object]]:
+    """A function that sends a message of `size` bytes to benchmarks/echo.py."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "echo.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
+            call: Callable[[bytes], bytes] = channel.unary_unary("/Echo/Echo")
+            message = bytes(size)
+            yield lambda: call(message)
+    finally:
+        process.stdin.close()
         process.wait()
 
 
@@ -110,6 +134,7 @@ def compare(
         GrpcClient(address, "image") as grpc_image,
         RestClient(url, "digits", row=True) as rows,
         RestClient(url, "digits", row=False) as columns,
+        echo(picture.nbytes) as echoed,
     ):
         ways: dict[str, Callable[[], float]] = {
             "bare digits": lambda: run("digits", runs),
@@ -118,6 +143,7 @@ def compare(
             "rest columnar digits": lambda: served(lambda: columns.predict(batch), runs),
             "bare image": lambda: run("image", runs),
             "grpc image": lambda: served(lambda: grpc_image.predict(picture), runs),
+            "grpc echo": lambda: served(echoed, runs),
         }
         for way in ways.values():
             way()
@@ -132,6 +158,8 @@ def compare(
         print(f"{name} / bare digits: {told(ratios)}")
     added = [(a - b) * 1000 for a, b in zip(took["grpc image"], took["bare image"], strict=True)]
     print(f"grpc image - bare image: {told(added, ' ms')}")
+    beyond = [a - b * 1000 for a, b in zip(added, took["grpc echo"], strict=True)]
+    print(f"grpc image - bare image - grpc echo: {told(beyond, ' ms')}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from converter.serving.status import Code, StatusError
 from converter.serving.wire.tensorflow_pb2 import DataType, TensorProto, TensorShapeProto
 
+Content = bytes | memoryview
+
 # TensorFlow's own limits.
 MAX_RANK = 254
 MAX_ELEMENTS = 2**63 - 1
@@ -158,8 +160,10 @@ class _MalformedError(Exception):
     """Tensor::FromProto would return false."""
 
 
-def from_proto(proto: TensorProto, name: str) -> Tensor:
+def from_proto(proto: TensorProto, name: str, content: Content | None = None) -> Tensor:
     """Read a tensor; `name` is what it is called in the request.
+
+    content: the `tensor_content`, where it was left out of the message (see large.py).
 
     `tensor_content` wins over the typed fields. Of these the last value is repeated where there are
     too few, surplus ones are ignored, and with none at all the tensor is zeros or empty strings.
@@ -173,7 +177,7 @@ def from_proto(proto: TensorProto, name: str) -> Tensor:
         count: int = math.prod(shape)
         if proto.dtype == DataType.DT_RESOURCE and count:
             raise StatusError(Code.INVALID_ARGUMENT, _resource_fed(proto))
-        flat = _flat(proto, kind, count)
+        flat = _flat(proto, content or proto.tensor_content, kind, count)
         return Tensor(proto.dtype, flat.reshape(shape))
     except (_MalformedError, ValueError) as error:
         # ValueError: numpy has fewer dimensions than TensorFlow, and a smaller largest shape.
@@ -201,15 +205,16 @@ def _shape(proto: TensorShapeProto) -> tuple[int, ...]:
     return tuple(dim.size for dim in proto.dim)
 
 
-def _flat(proto: TensorProto, kind: Kind, count: int) -> NDArray[Any]:
+def _flat(proto: TensorProto, content: Content, kind: Kind, count: int) -> NDArray[Any]:
     """The `count` values in a row."""
     if count == 0:
         return np.empty(0, kind.numpy)
     if proto.dtype in OPAQUE:
         return _repeated(np.empty(0, object), count)
-    if proto.tensor_content:
-        content = proto.tensor_content
-        return _strings(content, count) if kind.numpy.hasobject else _numbers(content, kind, count)
+    if content:
+        if kind.numpy.hasobject:
+            return _strings(bytes(content), count)
+        return _numbers(content, kind, count)
     field = getattr(proto, kind.field)
     if isinstance(field, bytes):
         return _repeated(np.frombuffer(field, kind.numpy), count)
@@ -237,7 +242,7 @@ def _repeated(given: NDArray[Any], count: int) -> NDArray[Any]:
     return full
 
 
-def _numbers(content: bytes, kind: Kind, count: int) -> NDArray[Any]:
+def _numbers(content: Content, kind: Kind, count: int) -> NDArray[Any]:
     if len(content) != count * kind.numpy.itemsize:
         raise _MalformedError
     if kind.numpy.kind == "b" and np.frombuffer(content, np.uint8).max() > 1:

@@ -60,13 +60,19 @@ class Call:
 
 
 class TensorProtos(Mapping[str, Tensor]):
-    """The inputs of a message, each parsed when it is asked for."""
+    """The inputs of a message, each parsed when it is asked for.
 
-    def __init__(self, protos: Mapping[str, TensorProto]) -> None:
+    contents: see large.parse.
+    """
+
+    def __init__(
+        self, protos: Mapping[str, TensorProto], contents: Mapping[str, memoryview] | None = None
+    ) -> None:
         self._protos = protos
+        self._contents = contents or {}
 
     def __getitem__(self, alias: str) -> Tensor:
-        return tensors.from_proto(self._protos[alias], alias)
+        return tensors.from_proto(self._protos[alias], alias, self._contents.get(alias))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._protos)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from converter.serving import tensors
+from converter.serving import large, tensors
 from converter.serving.server import config, inference
 from converter.serving.server.core import Core
 from converter.serving.server.manager import Version
@@ -35,6 +35,7 @@ _SIGNATURE_DEF = "signature_def"
 _SIGNATURE_DEF_TYPE = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 _HEALTHY = ("", "ModelService", "PredictionService")
 
+Parse = Callable[[bytes], Any]
 Handler = Callable[[Any, "Deadline"], Message]
 
 
@@ -61,8 +62,8 @@ class Services(grpc.GenericRpcHandler):
         self._core = core
         prediction = "/tensorflow.serving.PredictionService/"
         model = "/tensorflow.serving.ModelService/"
-        self._methods: dict[str, tuple[type[Message], Handler]] = {
-            prediction + "Predict": (apis.PredictRequest, self._predict),
+        # Paths, the messages they take, and who answers.
+        methods: dict[str, tuple[type[Message], Handler]] = {
             prediction + "Classify": (apis.ClassificationRequest, self._classify),
             prediction + "Regress": (apis.RegressionRequest, self._regress),
             prediction + "MultiInference": (apis.MultiInferenceRequest, self._multi),
@@ -71,8 +72,11 @@ class Services(grpc.GenericRpcHandler):
             model + "HandleReloadConfigRequest": (apis.ReloadConfigRequest, self._reload),
         }
         if with_health:
-            check = "/grpc.health.v1.Health/Check"
-            self._methods[check] = (health.HealthCheckRequest, self._health)
+            methods["/grpc.health.v1.Health/Check"] = (health.HealthCheckRequest, self._health)
+        self._methods: dict[str, tuple[Parse, Handler]] = {
+            path: (message.FromString, handler) for path, (message, handler) in methods.items()
+        }
+        self._methods[prediction + "Predict"] = (large.parse, self._predict)
 
     def service(
         self, details: grpc.HandlerCallDetails
@@ -80,11 +84,11 @@ class Services(grpc.GenericRpcHandler):
         """The handler of a path, or None (UNIMPLEMENTED)."""
         if details.method not in self._methods:
             return None
-        request_type, handler = self._methods[details.method]
+        parse, handler = self._methods[details.method]
 
         def answer(data: bytes, context: grpc.ServicerContext) -> bytes:
             try:
-                request = request_type.FromString(data)
+                request = parse(data)
             except DecodeError:
                 _abort(context, Code.INTERNAL, "")
             try:
@@ -97,13 +101,14 @@ class Services(grpc.GenericRpcHandler):
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
-    def _predict(self, request: apis.PredictRequest, deadline: Deadline) -> Message:
+    def _predict(self, parsed: large.Parsed, deadline: Deadline) -> Message:
+        request, contents = parsed
         name = request.model_spec.signature_name or inference.SERVING_DEFAULT
         with self._core.asked(request, "Predict") as (number, servable):
             outputs = inference.predict(
                 servable,
                 name,
-                inference.TensorProtos(request.inputs),
+                inference.TensorProtos(request.inputs, contents),
                 request.output_filter,
                 self._core.call(request.model_spec.name, "Predict", deadline.seconds()),
             )
