@@ -74,7 +74,7 @@ def echo(size: int) -> Iterator[Callable[[], object]]:
     assert process.stdout is not None
     try:
         with grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}") as channel:
-            call: Callable[[bytes], bytes] = channel.unary_unary("/Echo/Echo")
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/Echo/Echo")
             message = bytes(size)
             yield lambda: call(message)
     finally:

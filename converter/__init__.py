@@ -11,18 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from converter.api import convert, inspect
+    from converter.api import convert, inspect, verify
     from converter.errors import ConvertH5Error
     from converter.options import Options
 
 __version__ = "0.1.0"
-__all__ = ["ConvertH5Error", "Options", "__version__", "convert", "inspect"]
+__all__ = ["ConvertH5Error", "Options", "__version__", "convert", "inspect", "verify"]
 
 _HOMES = {
     "ConvertH5Error": "converter.errors",
     "Options": "converter.options",
     "convert": "converter.api",
     "inspect": "converter.api",
+    "verify": "converter.api",
 }
 
 

@@ -10,9 +10,9 @@ from converter.plan import Target
 from converter.report.model import AttemptReport
 from converter.toolchain import catalog
 from converter.toolchain.catalog import Toolchain
-from converter.verify import diagnosis
-from converter.verify.case import Case
-from converter.verify.diagnosis import Diagnosis
+from converter.verdict import diagnosis
+from converter.verdict.case import Case
+from converter.verdict.diagnosis import Diagnosis
 
 DIAGNOSIS = "diagnosis"  # the purpose of the worker that looks at the SavedModel
 

@@ -22,9 +22,9 @@ from converter.toolchain import own
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
 from converter.toolchain.session import LoadedModel, LoadOptions, Session
-from converter.verify.compare import Rule
-from converter.verify.reference import Answers
-from converter.verify.samples import Batch
+from converter.verdict.compare import Rule
+from converter.verdict.reference import Answers
+from converter.verdict.samples import Batch
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ from converter.toolchain import cache
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
 from converter.toolchain.session import Deadlines
-from converter.verify import proof, reference, served
-from converter.verify.compare import Rule
-from converter.verify.reference import Reference
+from converter.verdict import proof, reference, served
+from converter.verdict.compare import Rule
+from converter.verdict.reference import Reference
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from converter.job import Job, Wrong
 from converter.report.model import AttemptReport
 from converter.runtimes import Runtime
 from converter.serving.client.contract import Client
-from converter.verify import served
-from converter.verify.compare import Verdict
-from converter.verify.reference import Reference
+from converter.verdict import served
+from converter.verdict.compare import Verdict
+from converter.verdict.reference import Reference
 
 # What the model is called while it is proven.
 MODEL = "model"

@@ -6,8 +6,8 @@ from converter.errors import NoToolchain, ToolchainError, WorkerRaised
 from converter.job import Job
 from converter.plan import Attempt, Target
 from converter.toolchain.session import LoadedModel
-from converter.verify import reference, samples, vocabulary
-from converter.verify.reference import Reference
+from converter.verdict import reference, samples, vocabulary
+from converter.verdict.reference import Reference
 
 
 def establish(job: Job, target: Target, attempt: Attempt) -> Reference:

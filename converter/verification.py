@@ -30,8 +30,8 @@ from converter.serving.client.contract import Client, Signature
 from converter.toolchain import cache
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
-from converter.verify.compare import Rule, Verdict
-from converter.verify.reference import Reference
+from converter.verdict.compare import Rule, Verdict
+from converter.verdict.reference import Reference
 
 
 def run(

@@ -18,9 +18,9 @@ from converter.source import read as sources
 from converter.toolchain import catalog
 from converter.toolchain.pool import Pool
 from converter.toolchain.session import Array, LoadOptions, Mode, Session
-from converter.verify.case import Case
-from converter.verify.compare import Rule
-from converter.verify.diagnosis import Diagnosis, diagnose
+from converter.verdict.case import Case
+from converter.verdict.compare import Rule
+from converter.verdict.diagnosis import Diagnosis, diagnose
 
 RULE = Rule(rtol=1e-4, atol=1e-5)
 # In front of all code: where to write, and a seed, so that the weights are always the same.

@@ -13,7 +13,7 @@ import converter
 from converter import errors
 from testing.models import write_h5
 
-PUBLIC = ["ConvertH5Error", "Options", "__version__", "convert", "inspect"]
+PUBLIC = ["ConvertH5Error", "Options", "__version__", "convert", "inspect", "verify"]
 HEAVY = ("tensorflow", "keras", "h5py", "numpy", "rich", "click")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from converter.report.model import AttemptReport, Report
 from converter.report.words import AGAINST_THE_REFERENCE, CHECKS, protocol
-from converter.verify.compare import Verdict
+from converter.verdict.compare import Verdict
 
 
 @dataclass(frozen=True)

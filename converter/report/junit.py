@@ -22,7 +22,7 @@ from converter.report import words
 from converter.report.figures import Group, by_protocol, has_figures
 from converter.report.markup import multiline, node
 from converter.report.model import AttemptReport, Report
-from converter.verify.compare import Verdict
+from converter.verdict.compare import Verdict
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from converter.errors import ConvertH5Error
 from converter.options import Options
-from converter.verify.compare import Verdict
-from converter.verify.diagnosis import Diagnosis
+from converter.verdict.compare import Verdict
+from converter.verdict.diagnosis import Diagnosis
 
 
 @dataclass

@@ -24,7 +24,7 @@ from converter.source.read import read
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import quiet
 from converter.toolchain.session import Array
-from converter.verify.served import clients
+from converter.verdict.served import clients
 from testing import toolchains
 from tests.corpus import records
 from tests.corpus.conftest import ROW

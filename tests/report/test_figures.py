@@ -8,7 +8,7 @@ import math
 from converter.report import figures
 from converter.report.figures import Group
 from converter.report.model import AttemptReport
-from converter.verify.compare import Verdict
+from converter.verdict.compare import Verdict
 from testing import reports
 
 PASSED = Verdict("answer", "y", "grpc", 0, "", 4, max_abs=1e-7, top1=1.0, histogram=(3, 1))

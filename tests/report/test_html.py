@@ -19,7 +19,7 @@ from converter.report import commands, html, words
 from converter.report.figures import has_figures
 from converter.report.model import AttemptReport, Report
 from converter.text import escaped
-from converter.verify.compare import Verdict
+from converter.verdict.compare import Verdict
 from testing import reports
 from testing.browser import Opened, opened, running
 

@@ -14,7 +14,7 @@ from converter.errors import NotConverted, NotProven, UsageError, WorkerDied
 from converter.report import files, inspection, terminal
 from converter.report.model import AttemptReport, Report, as_dict
 from converter.source.model import Finding
-from converter.verify.compare import Verdict
+from converter.verdict.compare import Verdict
 from testing.models import source, two_input_model
 
 VERDICT = Verdict("answer", "y", "session", 0, "", 6, max_abs=2e-7, max_rel=1e-6, top1=1.0)

@@ -23,8 +23,8 @@ from converter.report.page import blocks
 from converter.report.page.blocks import Column, badge, figure, share, tolerance
 from converter.report.page.plot import plot
 from converter.text import shortened
-from converter.verify import histogram
-from converter.verify.compare import Verdict
+from converter.verdict import histogram
+from converter.verdict.compare import Verdict
 
 MOST_PROBLEMS = 8
 OVERVIEW = (

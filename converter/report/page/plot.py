@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from converter.report import words
 from converter.report.markup import node
-from converter.verify.histogram import (
+from converter.verdict.histogram import (
     BELOW,
     BEYOND,
     EDGES,

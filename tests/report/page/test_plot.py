@@ -11,7 +11,7 @@ import pytest
 
 from converter.report.page.plot import LEFT, RIGHT, plot
 from converter.toolchain.session import Array
-from converter.verify.histogram import histogram
+from converter.verdict.histogram import histogram
 
 
 def _drawn(answer: Array, marks: Mapping[str, float] | None = None) -> ET.Element:

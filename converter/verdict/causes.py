@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from converter.verify import signs
-from converter.verify.evidence import Evidence
+from converter.verdict import signs
+from converter.verdict.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from converter.toolchain.session import Array
-from converter.verify.compare import Rule, Verdict, compare
-from converter.verify.reference import Answers, Reference
-from converter.verify.samples import Batch
+from converter.verdict.compare import Rule, Verdict, compare
+from converter.verdict.reference import Answers, Reference
+from converter.verdict.samples import Batch
 
 # How often a model that is random by design is asked, and how many standard errors its mean may
 # be off: beyond 6 a right model fails once in 10^9 comparisons.

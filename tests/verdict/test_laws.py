@@ -11,7 +11,7 @@ import pytest
 
 from converter.toolchain import catalog, provision
 from converter.toolchain.session import Array
-from converter.verify import laws
+from converter.verdict import laws
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype(np.float32)
 SINGLE = np.array([0.1, 7000.7], np.float32)

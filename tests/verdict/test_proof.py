@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from converter.toolchain.session import Array
-from converter.verify import proof
-from converter.verify.compare import Rule
-from converter.verify.proof import NotAsked, Proof, agree, prove, prove_random
-from converter.verify.reference import Answers, Reference
-from converter.verify.samples import Batch
+from converter.verdict import proof
+from converter.verdict.compare import Rule
+from converter.verdict.proof import NotAsked, Proof, agree, prove, prove_random
+from converter.verdict.reference import Answers, Reference
+from converter.verdict.samples import Batch
 
 RULE = Rule(rtol=1e-4, atol=1e-5)
 # Asked with the inputs and how many requests came before.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from converter.toolchain.session import Array
-from converter.verify.histogram import histogram, told
+from converter.verdict.histogram import histogram, told
 
 
 @dataclass(frozen=True)

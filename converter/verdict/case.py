@@ -11,9 +11,9 @@ from converter.contract import Contract
 from converter.options import SERVING_DEFAULT
 from converter.source.model import Layer, SourceModel
 from converter.toolchain.session import Array, LoadOptions, Session
-from converter.verify.compare import Rule
-from converter.verify.reference import Answers
-from converter.verify.samples import Batch
+from converter.verdict.compare import Rule
+from converter.verdict.reference import Answers
+from converter.verdict.samples import Batch
 
 # Names of layers from the outermost model inwards, or an input as 'input/KEY'.
 LayerPath = tuple[str, ...]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from converter.toolchain.session import Array
-from converter.verify.compare import Rule, Verdict, compare
+from converter.verdict.compare import Rule, Verdict, compare
 
 RULE = Rule(rtol=1e-4, atol=1e-5)
 EXACT = Rule(rtol=0.0, atol=0.0)

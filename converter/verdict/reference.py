@@ -10,8 +10,8 @@ import numpy as np
 
 from converter.errors import EmptyOutput, NoUsableSamples, WorkerRaised
 from converter.toolchain.session import Array, Session
-from converter.verify.compare import Rule
-from converter.verify.samples import LENGTHS, SCALES, Batch, Recipe, nudged
+from converter.verdict.compare import Rule
+from converter.verdict.samples import LENGTHS, SCALES, Batch, Recipe, nudged
 
 Answers = dict[str, Array]
 

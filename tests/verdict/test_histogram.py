@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from converter.toolchain.session import Array
-from converter.verify.histogram import BELOW, BEYOND, BINS, EDGES, EQUAL, histogram, told
+from converter.verdict.histogram import BELOW, BEYOND, BINS, EDGES, EQUAL, histogram, told
 
 NAN, INF = math.nan, math.inf
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from converter.verify.vocabulary import Demand, demands
+from converter.verdict.vocabulary import Demand, demands
 from testing.hdf5 import read_here
 from testing.models import Node, entry, functional, layer, sequential, source, wrapped
 

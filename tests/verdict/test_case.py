@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converter.verify.case import LayerFacts, Look, Read
+from converter.verdict.case import LayerFacts, Look, Read
 
 VALUES = np.zeros((1, 2), np.float32)
 

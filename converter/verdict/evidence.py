@@ -21,10 +21,10 @@ import numpy as np
 
 from converter.errors import ConvertH5Error, WorkerRaised, WorkerTimeout
 from converter.toolchain.session import Array, Session
-from converter.verify.case import Case, LayerFacts, LayerPath, Look
-from converter.verify.compare import compare
-from converter.verify.reference import Answers
-from converter.verify.samples import Batch, nudged
+from converter.verdict.case import Case, LayerFacts, LayerPath, Look
+from converter.verdict.compare import compare
+from converter.verdict.reference import Answers
+from converter.verdict.samples import Batch, nudged
 
 Found = TypeVar("Found")
 

@@ -14,7 +14,7 @@ import pytest
 
 from converter.errors import WorkerRaised
 from converter.toolchain.session import LoadOptions, Mode
-from converter.verify.diagnosis import explain
+from converter.verdict.diagnosis import explain
 from testing.planting import Bed
 
 

@@ -12,11 +12,11 @@ from converter.serving.client.grpc import GrpcClient
 from converter.serving.client.rest import RestClient
 from converter.serving.endpoint import Endpoint
 from converter.toolchain.session import Array
-from converter.verify import proof
-from converter.verify.compare import Rule, Verdict
-from converter.verify.proof import NotAsked, Proof
-from converter.verify.reference import Answers, Reference
-from converter.verify.samples import Batch
+from converter.verdict import proof
+from converter.verdict.compare import Rule, Verdict
+from converter.verdict.proof import NotAsked, Proof
+from converter.verdict.reference import Answers, Reference
+from converter.verdict.samples import Batch
 
 
 class ClientResponder:

@@ -9,11 +9,11 @@ from typing import Any
 
 from converter.source.model import SourceModel
 from converter.text import printable, shortened
-from converter.verify import messages
-from converter.verify.case import Case, LayerFacts, by_contract
-from converter.verify.causes import CAUSES, Cause
-from converter.verify.compare import compare
-from converter.verify.evidence import Evidence
+from converter.verdict import messages
+from converter.verdict.case import Case, LayerFacts, by_contract
+from converter.verdict.causes import CAUSES, Cause
+from converter.verdict.compare import compare
+from converter.verdict.evidence import Evidence
 
 # Seconds that a diagnosis may take.
 BUDGET = 180.0

@@ -16,7 +16,7 @@ import numpy as np
 
 from converter.errors import UsageError
 from converter.toolchain.session import Array, TensorFacts
-from converter.verify.vocabulary import Demand
+from converter.verdict.vocabulary import Demand
 
 Batch = dict[str, Array]
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from converter.source import read as sources
-from converter.verify.diagnosis import Diagnosis, explain
+from converter.verdict.diagnosis import Diagnosis, explain
 from testing import fixtures
 from testing.planting import Bed
 

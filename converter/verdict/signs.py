@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from converter.source.model import Layer
-from converter.verify import laws
-from converter.verify.case import LayerFacts
-from converter.verify.evidence import Evidence, furthest
+from converter.verdict import laws
+from converter.verdict.case import LayerFacts
+from converter.verdict.evidence import Evidence, furthest
 
 # How much beyond the sensitivity to rounding a difference may be and still be its work.
 ROUNDING_FACTOR = 10.0

@@ -1,6 +1,6 @@
 """A diagnosis is always given: in time, in words and as data, even of what cannot be told.
 
-What each row of the table detects is planted in tests/verify/failure_modes.
+What each row of the table detects is planted in tests/verdict/failure_modes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import pytest
 from converter.toolchain import catalog
 from converter.toolchain.pool import Pool
 from converter.toolchain.session import Session
-from converter.verify.causes import CAUSES
-from converter.verify.diagnosis import UNKNOWN, Diagnosis, diagnose
-from converter.verify.messages import MESSAGES
+from converter.verdict.causes import CAUSES
+from converter.verdict.diagnosis import UNKNOWN, Diagnosis, diagnose
+from converter.verdict.messages import MESSAGES
 from testing import fixtures
 from testing.planting import TWINS, Bed
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from converter.errors import UsageError
 from converter.toolchain.session import TensorFacts
-from converter.verify.samples import UNKNOWN_VOCABULARY, Batch, Recipe, load_npz, nudged
-from converter.verify.vocabulary import Demand
+from converter.verdict.samples import UNKNOWN_VOCABULARY, Batch, Recipe, load_npz, nudged
+from converter.verdict.vocabulary import Demand
 
 Shape = tuple[int | None, ...]
 

@@ -10,10 +10,10 @@ import pytest
 
 from converter.errors import EmptyOutput, NoUsableSamples, WorkerDied, WorkerRaised
 from converter.toolchain.session import Array, Session, TensorFacts
-from converter.verify.compare import Rule
-from converter.verify.reference import Reference, predict, predicted
-from converter.verify.samples import LENGTHS, Recipe
-from converter.verify.vocabulary import Demand
+from converter.verdict.compare import Rule
+from converter.verdict.reference import Reference, predict, predicted
+from converter.verdict.samples import LENGTHS, Recipe
+from converter.verdict.vocabulary import Demand
 
 RULE = Rule(rtol=1e-4, atol=1e-5)
 Model = Callable[..., Array | list[Array]]
