@@ -19,8 +19,8 @@ from converter.serving.client.contract import Client, ModelMetadata, Signature, 
 from converter.serving.client.grpc import GrpcClient
 from converter.serving.client.rest import RestClient
 from converter.serving.tensors import KINDS, name_of
-from converter.serving.wire.tensorflow_pb2 import DT_BOOL, DT_STRING
 from converter.verdict.samples import load_npz
+from converter.wire.tensorflow_pb2 import DT_BOOL, DT_STRING
 
 Arrays = dict[str, NDArray[Any]]
 

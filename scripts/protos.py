@@ -1,4 +1,4 @@
-"""Write converter/serving/wire/*_pb2.py and *_pb2.pyi from the .proto files beside them.
+"""Write converter/wire/*_pb2.py and *_pb2.pyi from the .proto files beside them.
 
     python scripts/protos.py
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from converter.toolchain import provision
 
 ROOT = Path(__file__).resolve().parent.parent
-WIRE = Path("converter/serving/wire")
+WIRE = Path("converter/wire")
 COMPILER = "grpcio-tools==1.75.1"  # protoc 31.1
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from converter.serving import tensors
 from converter.serving.status import HTTP_STATUS, Code
-from converter.serving.wire import apis_pb2 as apis
+from converter.wire import apis_pb2 as apis
 
 PATIENCE = 120.0
 PREDICT = "/tensorflow.serving.PredictionService/Predict"

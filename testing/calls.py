@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from converter.serving.client.contract import Signature, model_metadata
 from converter.serving.status import StatusError
 from converter.serving.tensors import KINDS, from_proto
-from converter.serving.wire.apis_pb2 import ModelSpec, PredictRequest, SignatureDefMap
-from converter.serving.wire.config_pb2 import ModelServerConfig
-from converter.serving.wire.tensorflow_pb2 import DataType
+from converter.wire.apis_pb2 import ModelSpec, PredictRequest, SignatureDefMap
+from converter.wire.config_pb2 import ModelServerConfig
+from converter.wire.tensorflow_pb2 import DataType
 from testing import golden, saved
 
 # The configurations that name their model by flags.

@@ -20,8 +20,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import Message
 
-from converter.serving.wire import apis_pb2 as apis
-from converter.serving.wire import health_pb2 as health
+from converter.wire import apis_pb2 as apis
+from converter.wire import health_pb2 as health
 
 FOLDER = Path(__file__).parents[2] / "shared" / "golden"
 MODELS = FOLDER / "models"

@@ -7,8 +7,8 @@ from pathlib import Path
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from converter.serving.wire.apis_pb2 import SignatureDefMap
-from converter.serving.wire.tensorflow_pb2 import SignatureDef
+from converter.wire.apis_pb2 import SignatureDefMap
+from converter.wire.tensorflow_pb2 import SignatureDef
 
 META_GRAPHS = 2  # of SavedModel
 SIGNATURES = 5  # of MetaGraphDef, a map

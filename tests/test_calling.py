@@ -14,9 +14,9 @@ from converter.errors import UsageError
 from converter.serving.client.contract import Signature, TensorSpec
 from converter.serving.endpoint import Endpoint
 from converter.serving.local import LocalServing
-from converter.serving.wire.tensorflow_pb2 import DT_BOOL, DT_FLOAT, DT_INT32, DT_STRING
 from converter.toolchain import catalog
 from converter.toolchain.pool import Pool
+from converter.wire.tensorflow_pb2 import DT_BOOL, DT_FLOAT, DT_INT32, DT_STRING
 from testing import cli, golden
 
 SIGNATURE = Signature(

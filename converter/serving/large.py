@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from converter.serving.wire.apis_pb2 import PredictRequest
-from converter.serving.wire.tensorflow_pb2 import TensorProto
+from converter.wire.apis_pb2 import PredictRequest
+from converter.wire.tensorflow_pb2 import TensorProto
 
 Parsed = tuple[PredictRequest, dict[str, memoryview]]
 

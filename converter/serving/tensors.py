@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.serving.status import Code, StatusError
-from converter.serving.wire.tensorflow_pb2 import DataType, TensorProto, TensorShapeProto
+from converter.wire.tensorflow_pb2 import DataType, TensorProto, TensorShapeProto
 
 Content = bytes | memoryview
 

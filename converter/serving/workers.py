@@ -17,9 +17,9 @@ from typing import Any
 from converter.errors import ConvertH5Error, WorkerDied, WorkerRaised, WorkerTimeout
 from converter.serving.status import Code, StatusError
 from converter.serving.tensors import Tensor
-from converter.serving.wire.tensorflow_pb2 import SignatureDef
 from converter.toolchain.link import Link
 from converter.toolchain.session import Reply
+from converter.wire.tensorflow_pb2 import SignatureDef
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.serving.status import Code
-from converter.serving.wire import apis_pb2 as apis
+from converter.wire import apis_pb2 as apis
 from testing import asking
 from testing.asking import PREDICT, Answer
 

@@ -13,9 +13,9 @@ from google.protobuf import text_format
 
 from converter.serving import tensors
 from converter.serving.status import Code
-from converter.serving.wire import apis_pb2 as apis
-from converter.serving.wire import config_pb2
-from converter.serving.wire.tensorflow_pb2 import DT_FLOAT, DT_STRING, DT_VARIANT
+from converter.wire import apis_pb2 as apis
+from converter.wire import config_pb2
+from converter.wire.tensorflow_pb2 import DT_FLOAT, DT_STRING, DT_VARIANT
 from testing import asking, golden
 from testing.asking import PREDICT, until
 from tests.attacks.target import FINE, GET, LARGE, Target, predict_request, received

@@ -22,7 +22,7 @@ from converter.serving.client.grpc import GrpcClient
 from converter.serving.client.rest import RestClient
 from converter.serving.status import HTTP_STATUS, Code
 from converter.serving.tensors import from_proto
-from converter.serving.wire import apis_pb2 as apis
+from converter.wire import apis_pb2 as apis
 from testing import calls, golden
 from testing.player import Failure, GrpcPlayer, HttpPlayer, Reply, grpc_player, http_player
 

@@ -12,7 +12,7 @@ from converter.serving.client.errors import NotCarried, RequestUnfit
 from converter.serving.client.grpc import GrpcClient
 from converter.serving.client.rest import RestClient
 from converter.serving.tensors import from_proto
-from converter.serving.wire import apis_pb2 as apis
+from converter.wire import apis_pb2 as apis
 from testing import calls, golden, servers
 
 RECORDS = golden.records() if golden.FOLDER.is_dir() else ()

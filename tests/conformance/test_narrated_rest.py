@@ -18,11 +18,11 @@ import pytest
 from converter.serving.server import flags as command_lines
 from converter.serving.server.config import single
 from converter.serving.server.server import Listen, Server
-from converter.serving.wire import apis_pb2 as apis
-from converter.serving.wire.tensorflow_pb2 import DataType
 from converter.serving.workers import Workers
 from converter.toolchain import catalog
 from converter.toolchain.pool import Pool
+from converter.wire import apis_pb2 as apis
+from converter.wire.tensorflow_pb2 import DataType
 from testing import golden, narrated, toolchains
 from testing.stage import ONE_ROW, TOOLCHAIN, get
 

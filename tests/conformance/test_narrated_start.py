@@ -19,8 +19,8 @@ import pytest
 
 from converter.serving import serve
 from converter.serving.server import flags as command_lines
-from converter.serving.wire import apis_pb2 as apis
 from converter.toolchain.pool import Pool
+from converter.wire import apis_pb2 as apis
 from testing import cli, golden, narrated, servers
 from testing.narrated import Story
 from testing.stage import CLOSED, ONE_ROW, TOOLCHAIN, Embedded, Stage, get, model_list, until

@@ -13,9 +13,9 @@ import pytest
 
 from converter.serving.server import warmup
 from converter.serving.status import StatusError
-from converter.serving.wire.apis_pb2 import PredictionLog
-from converter.serving.wire.tensorflow_pb2 import DataType
 from converter.toolchain.pool import Pool
+from converter.wire.apis_pb2 import PredictionLog
+from converter.wire.tensorflow_pb2 import DataType
 from testing import golden, narrated
 from testing.narrated import Step
 from testing.stage import CLOSED, Stage

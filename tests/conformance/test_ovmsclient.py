@@ -15,7 +15,7 @@ import numpy as np
 import ovmsclient  # type: ignore[import-untyped]
 import pytest
 
-from converter.serving.wire.tensorflow_pb2 import DT_FLOAT
+from converter.wire.tensorflow_pb2 import DT_FLOAT
 from testing import golden, servers
 from testing.servers import Serving
 

@@ -11,8 +11,8 @@ import pytest
 
 from converter.serving.status import StatusError
 from converter.serving.tensors import KINDS, OPAQUE, from_proto, to_proto
-from converter.serving.wire.apis_pb2 import PredictRequest, PredictResponse
-from converter.serving.wire.tensorflow_pb2 import DataType, TensorProto
+from converter.wire.apis_pb2 import PredictRequest, PredictResponse
+from converter.wire.tensorflow_pb2 import DataType, TensorProto
 from testing import calls, golden, official
 
 RECORDS = [

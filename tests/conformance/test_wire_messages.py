@@ -13,7 +13,7 @@ import pytest
 
 from testing import messages, official
 
-OURS = "converter.serving.wire"
+OURS = "converter.wire"
 APIS = "tensorflow_serving.apis"
 CONFIG = "tensorflow_serving.config"
 FRAMEWORK = "tensorflow.core.framework"

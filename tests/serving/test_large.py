@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from converter.serving import large
 from converter.serving.tensors import as_entry, of_array, to_proto
-from converter.serving.wire.apis_pb2 import PredictRequest
-from converter.serving.wire.tensorflow_pb2 import DT_FLOAT
+from converter.wire.apis_pb2 import PredictRequest
+from converter.wire.tensorflow_pb2 import DT_FLOAT
 
 IMAGE = np.arange(320 * 320 * 3, dtype=np.float32).reshape(1, 320, 320, 3)
 

@@ -24,8 +24,8 @@ from converter.serving.tensors import (
     of_array,
     to_proto,
 )
-from converter.serving.wire.apis_pb2 import PredictRequest
-from converter.serving.wire.tensorflow_pb2 import DataType, TensorProto
+from converter.wire.apis_pb2 import PredictRequest
+from converter.wire.tensorflow_pb2 import DataType, TensorProto
 
 HELD = {dtype: kind for dtype, kind in KINDS.items() if dtype not in OPAQUE}
 NUMBERS = {dtype: kind for dtype, kind in HELD.items() if dtype != DataType.DT_STRING}

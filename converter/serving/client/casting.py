@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from converter.serving.client.contract import Inputs, ModelMetadata, Signature, TensorSpec
 from converter.serving.client.errors import RequestUnfit
 from converter.serving.tensors import KINDS, Tensor, name_of, of_array
-from converter.serving.wire.tensorflow_pb2 import DataType
+from converter.wire.tensorflow_pb2 import DataType
 
 # Kinds that no numpy array means: handles, and floats of eight bits.
 _UNSENDABLE = {

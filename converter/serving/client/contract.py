@@ -9,13 +9,13 @@ from typing import Any, Protocol
 from numpy.typing import ArrayLike, NDArray
 
 from converter.serving.status import Code
-from converter.serving.wire.apis_pb2 import (
+from converter.wire.apis_pb2 import (
     GetModelStatusResponse,
     ModelSpec,
     ModelVersionStatus,
     SignatureDefMap,
 )
-from converter.serving.wire.tensorflow_pb2 import SignatureDef, TensorInfo
+from converter.wire.tensorflow_pb2 import SignatureDef, TensorInfo
 
 SERVING_DEFAULT = "serving_default"
 

@@ -23,8 +23,8 @@ from converter.serving.client.contract import (
 )
 from converter.serving.status import Code, StatusError
 from converter.serving.tensors import as_entry, from_proto
-from converter.serving.wire import apis_pb2 as apis
-from converter.serving.wire.tensorflow_pb2 import TensorProto
+from converter.wire import apis_pb2 as apis
+from converter.wire.tensorflow_pb2 import TensorProto
 
 PREDICTION = "/tensorflow.serving.PredictionService/"
 MODEL = "/tensorflow.serving.ModelService/"

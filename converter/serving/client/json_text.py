@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from converter.serving.client.contract import TensorSpec
 from converter.serving.tensors import KINDS, Tensor, name_of
-from converter.serving.wire.tensorflow_pb2 import DataType
+from converter.wire.tensorflow_pb2 import DataType
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 # TensorFlow Serving up to 1.9 wrote 9e-07 as 9e-07.0 (its issues 989 and 1014).

@@ -25,7 +25,7 @@ from converter.serving.client.contract import (
 )
 from converter.serving.client.http import Connection
 from converter.serving.tensors import Tensor
-from converter.serving.wire import apis_pb2 as apis
+from converter.wire import apis_pb2 as apis
 
 Reply = TypeVar("Reply", bound=Message)
 

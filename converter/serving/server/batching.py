@@ -22,7 +22,7 @@ from converter.serving.server.metrics import Metrics
 from converter.serving.server.servable import Servable
 from converter.serving.status import Code, StatusError
 from converter.serving.tensors import Tensor
-from converter.serving.wire.tensorflow_pb2 import SignatureDef
+from converter.wire.tensorflow_pb2 import SignatureDef
 
 Key = tuple[object, ...]
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from converter.serving.server.files import read_message
 from converter.serving.status import Code, StatusError
-from converter.serving.wire import config_pb2
+from converter.wire import config_pb2
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from converter.serving.server.manager import Manager
 from converter.serving.server.metrics import Metrics
 from converter.serving.server.servable import Servable
 from converter.serving.status import Code, StatusError
-from converter.serving.wire.apis_pb2 import ModelSpec
+from converter.wire.apis_pb2 import ModelSpec
 
 
 class _Asks(Protocol):

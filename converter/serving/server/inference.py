@@ -17,13 +17,13 @@ from converter.serving import tensors
 from converter.serving.server.servable import Servable
 from converter.serving.status import Code, StatusError
 from converter.serving.tensors import Tensor
-from converter.serving.wire.apis_pb2 import (
+from converter.wire.apis_pb2 import (
     ClassificationResult,
     InferenceTask,
     Input,
     RegressionResult,
 )
-from converter.serving.wire.tensorflow_pb2 import (
+from converter.wire.tensorflow_pb2 import (
     DT_FLOAT,
     DT_STRING,
     DT_VARIANT,

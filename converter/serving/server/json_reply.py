@@ -22,12 +22,12 @@ from converter.serving.server.json_decimals import as_written
 from converter.serving.server.json_tensors import RULES, refused
 from converter.serving.server.json_text import as_bytes, string
 from converter.serving.tensors import Tensor, name_of
-from converter.serving.wire.apis_pb2 import (
+from converter.wire.apis_pb2 import (
     ClassificationResult,
     GetModelStatusResponse,
     RegressionResult,
 )
-from converter.serving.wire.tensorflow_pb2 import DataType, SignatureDef
+from converter.wire.tensorflow_pb2 import DataType, SignatureDef
 
 # Texts under an alias with this ending are bytes, and written in base64.
 _BYTES_ENDING = "_bytes"

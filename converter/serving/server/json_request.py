@@ -27,7 +27,7 @@ from converter.serving.server.json_tensors import (
 from converter.serving.server.json_text import as_bytes, as_text, debug_text
 from converter.serving.status import StatusError
 from converter.serving.tensors import Tensor
-from converter.serving.wire.tensorflow_pb2 import Example, Feature, TensorInfo
+from converter.wire.tensorflow_pb2 import Example, Feature, TensorInfo
 
 SERVING_DEFAULT = "serving_default"
 

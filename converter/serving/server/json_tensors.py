@@ -22,7 +22,7 @@ from converter.serving.server.json_parse import Object, Value
 from converter.serving.server.json_text import debug_text
 from converter.serving.status import Code, StatusError
 from converter.serving.tensors import KINDS, MAX_RANK, Tensor, name_of
-from converter.serving.wire.tensorflow_pb2 import DataType
+from converter.wire.tensorflow_pb2 import DataType
 
 
 @dataclass(frozen=True)

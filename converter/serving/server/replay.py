@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from converter.serving.server import inference
 from converter.serving.server.servable import Servable
-from converter.serving.wire.apis_pb2 import PredictionLog
+from converter.wire.apis_pb2 import PredictionLog
 
 
 def replay(servable: Servable, record: PredictionLog) -> None:

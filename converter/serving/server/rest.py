@@ -18,8 +18,8 @@ from converter.serving.server.core import Core
 from converter.serving.server.rpc import status_reply
 from converter.serving.server.servable import Servable
 from converter.serving.status import HTTP_STATUS, Code, StatusError
-from converter.serving.wire.apis_pb2 import Input
-from converter.serving.wire.tensorflow_pb2 import TensorInfo
+from converter.wire.apis_pb2 import Input
+from converter.wire.tensorflow_pb2 import TensorInfo
 
 JSON = "application/json"
 _NO_PAGE = "text/html; charset=ISO-8859-1"

@@ -20,8 +20,8 @@ from converter.serving.server import config, inference
 from converter.serving.server.core import Core
 from converter.serving.server.manager import Version
 from converter.serving.status import Code, StatusError
-from converter.serving.wire import apis_pb2 as apis
-from converter.serving.wire import health_pb2 as health
+from converter.wire import apis_pb2 as apis
+from converter.wire import health_pb2 as health
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from converter.serving.tensors import Tensor
-from converter.serving.wire.tensorflow_pb2 import SignatureDef
+from converter.wire.tensorflow_pb2 import SignatureDef
 
 
 class Servable(Protocol):

@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from converter.serving.server.files import file_error
 from converter.serving.status import Code, StatusError
-from converter.serving.wire import apis_pb2
+from converter.wire import apis_pb2
 
 log = logging.getLogger(__name__)
 

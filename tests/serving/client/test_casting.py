@@ -14,7 +14,7 @@ from converter.serving.client import casting
 from converter.serving.client.contract import ModelMetadata, Signature, TensorSpec
 from converter.serving.client.errors import RequestUnfit
 from converter.serving.tensors import KINDS
-from converter.serving.wire.tensorflow_pb2 import DataType
+from converter.wire.tensorflow_pb2 import DataType
 
 FLOAT, INT32, STRING = DataType.DT_FLOAT, DataType.DT_INT32, DataType.DT_STRING
 TWO = Signature(

@@ -18,8 +18,8 @@ from converter.serving.client import errors
 from converter.serving.client.grpc import GrpcClient
 from converter.serving.status import Code
 from converter.serving.tensors import of_array, to_proto
-from converter.serving.wire import apis_pb2 as apis
-from converter.serving.wire.tensorflow_pb2 import DataType, TensorInfo, TensorProto
+from converter.wire import apis_pb2 as apis
+from converter.wire.tensorflow_pb2 import DataType, TensorInfo, TensorProto
 from testing.player import Failure, GrpcPlayer, grpc_player
 from testing.toolchains import under_ci
 

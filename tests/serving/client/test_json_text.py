@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from converter.serving.client import json_text
 from converter.serving.client.contract import TensorSpec
 from converter.serving.tensors import KINDS, Tensor, of_array
-from converter.serving.wire.tensorflow_pb2 import DataType
+from converter.wire.tensorflow_pb2 import DataType
 
 CARRIED = sorted(
     dtype

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from converter.serving.wire.tensorflow_pb2 import SignatureDef
+from converter.wire.tensorflow_pb2 import SignatureDef
 from testing import golden
 
 # Field numbers: SavedModel.meta_graphs, MetaGraphDef.signature_def, and those of a map's entry.

@@ -10,7 +10,7 @@ import pytest
 
 from converter.serving.server.files import file_error, read_message
 from converter.serving.status import StatusError
-from converter.serving.wire.config_pb2 import ModelServerConfig
+from converter.wire.config_pb2 import ModelServerConfig
 
 
 def _refused(folder: Path, text: str) -> str:

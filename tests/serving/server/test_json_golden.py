@@ -19,12 +19,12 @@ from google.protobuf import json_format
 from converter.serving.server import json_reply, json_request
 from converter.serving.status import HTTP_STATUS, Code, StatusError
 from converter.serving.tensors import KINDS, Tensor
-from converter.serving.wire.apis_pb2 import (
+from converter.wire.apis_pb2 import (
     ClassificationResult,
     GetModelStatusResponse,
     RegressionResult,
 )
-from converter.serving.wire.tensorflow_pb2 import DataType, SignatureDef, TensorInfo
+from converter.wire.tensorflow_pb2 import DataType, SignatureDef, TensorInfo
 from testing import golden
 from testing.golden import Record
 from tests.serving.server import saved

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from converter.serving.server import json_quick, json_request
 from converter.serving.server.json_tensors import RULES
 from converter.serving.status import StatusError
-from converter.serving.wire.tensorflow_pb2 import DataType, TensorInfo
+from converter.wire.tensorflow_pb2 import DataType, TensorInfo
 from tests.serving.server import json_texts
 
 DTYPES = sorted(DataType.values())

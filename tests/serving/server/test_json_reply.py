@@ -16,8 +16,8 @@ from converter.serving.server import json_reply
 from converter.serving.server.json_text import as_text
 from converter.serving.status import StatusError
 from converter.serving.tensors import KINDS, Tensor
-from converter.serving.wire.apis_pb2 import ClassificationResult, RegressionResult
-from converter.serving.wire.tensorflow_pb2 import DataType, SignatureDef
+from converter.wire.apis_pb2 import ClassificationResult, RegressionResult
+from converter.wire.tensorflow_pb2 import DataType, SignatureDef
 
 DTYPES = ["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u4", "u8", "?"]
 

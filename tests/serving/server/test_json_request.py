@@ -17,7 +17,7 @@ from converter.serving.server.json_request import PredictCall, classify_or_regre
 from converter.serving.server.json_text import LONGEST_TEXT, as_bytes
 from converter.serving.status import Code, StatusError
 from converter.serving.tensors import KINDS
-from converter.serving.wire.tensorflow_pb2 import DataType, TensorInfo
+from converter.wire.tensorflow_pb2 import DataType, TensorInfo
 
 FLOAT = {"x": DataType.DT_FLOAT}
 STRING = {"s": DataType.DT_STRING}

@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from converter.serving.server import config, storage
 from converter.serving.server.config import ConfigHistory, Labels, ModelConfig, Models
 from converter.serving.status import StatusError
-from converter.serving.wire import apis_pb2, config_pb2
+from converter.wire import apis_pb2, config_pb2
 from testing import golden
 from testing.golden import Record
 

@@ -12,7 +12,7 @@ import pytest
 
 from converter.serving.server import warmup
 from converter.serving.status import StatusError
-from converter.serving.wire.apis_pb2 import PredictionLog
+from converter.wire.apis_pb2 import PredictionLog
 
 # Written by tf.io.TFRecordWriter of TensorFlow 2.15: b"\xff\xff", b"" and b"\n\x02\x08\x01".
 BY_TENSORFLOW = bytes.fromhex(

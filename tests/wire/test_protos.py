@@ -11,11 +11,11 @@ import pytest
 from google.protobuf import json_format, text_format
 from google.protobuf.message import Message
 
-from converter.serving.wire import apis_pb2, config_pb2, tensorflow_pb2
+from converter.wire import apis_pb2, config_pb2, tensorflow_pb2
 from testing import toolchains
 
-ROOT = Path(__file__).parents[3]
-MODULES = ["apis", "config", "health", "tensorflow"]
+ROOT = Path(__file__).parents[2]
+MODULES = ["apis", "config", "graph", "health", "tensorflow"]
 
 
 def test_the_generated_files_are_current(tmp_path: Path) -> None:
@@ -37,13 +37,13 @@ def test_the_generated_files_are_current(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_package_is_private(name: str) -> None:
-    module = importlib.import_module(f"converter.serving.wire.{name}_pb2")
+    module = importlib.import_module(f"converter.wire.{name}_pb2")
     assert module.DESCRIPTOR.package == "convert_h5.wire"
-    assert module.DESCRIPTOR.name.startswith("converter/serving/wire/")
+    assert module.DESCRIPTOR.name.startswith("converter/wire/")
 
 
 def test_importing_the_messages_gives_no_warning() -> None:
-    code = "import " + ", ".join(f"converter.serving.wire.{name}_pb2" for name in MODULES)
+    code = "import " + ", ".join(f"converter.wire.{name}_pb2" for name in MODULES)
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT)
 
 

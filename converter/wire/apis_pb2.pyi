@@ -1,5 +1,5 @@
-from converter.serving.wire import config_pb2 as _config_pb2
-from converter.serving.wire import tensorflow_pb2 as _tensorflow_pb2
+from converter.wire import config_pb2 as _config_pb2
+from converter.wire import tensorflow_pb2 as _tensorflow_pb2
 from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import wrappers_pb2 as _wrappers_pb2
 from google.protobuf.internal import containers as _containers
