@@ -12,7 +12,7 @@ from converter.toolchain.session import Deadlines, Mode, Session
 
 # A worker is started anew after this many uses: graphs and caches of old TensorFlows only grow.
 USES = 100
-# The purpose of a worker that serves: its streams belong to a Link.
+# The purpose of a worker that serves: its streams belong to a Link, so nobody else is given it.
 SERVE = "serve"
 # Workers alive at once; each holds a TensorFlow of about 300 MB. A job needs four at most: two
 # modes, another toolchain for the reference, and the one that proves.
@@ -62,6 +62,11 @@ class Pool:
 
     def session(self, toolchain: Toolchain, mode: Mode, purpose: str = "convert") -> Session:
         """A live worker; starting returns at once. Raises a ToolchainError."""
+        if purpose == SERVE:
+            raise ValueError("a worker that serves is asked through its link")
+        return self._session(toolchain, mode, purpose)
+
+    def _session(self, toolchain: Toolchain, mode: Mode, purpose: str) -> Session:
         key = (toolchain.id, mode, purpose)
         found = self._sessions.get(key)
         if found is not None and found.alive and self._uses[key] < USES:
@@ -89,12 +94,12 @@ class Pool:
 
         Raises a ToolchainError.
         """
-        session = self.session(toolchain, "eager", SERVE)
+        session = self._session(toolchain, "eager", SERVE)
         link = self._links.get(session.process.pid)
         if link is not None and not link.alive:
             # It is still dying, or its streams make no sense any more.
             self._sessions.pop((toolchain.id, "eager", SERVE)).close()
-            session = self.session(toolchain, "eager", SERVE)
+            session = self._session(toolchain, "eager", SERVE)
             link = None
         if link is None:
             self._links = {p: known for p, known in self._links.items() if known.alive}

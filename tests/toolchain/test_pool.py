@@ -21,7 +21,7 @@ def test_one_worker_serves_many_jobs_of_one_purpose() -> None:
     with Pool() as pool:
         first = pool.session(toolchain, "graph")
         assert pool.session(toolchain, "graph") is first
-        assert pool.session(toolchain, "graph", "serve") is not first
+        assert pool.session(toolchain, "graph", "prove") is not first
         assert pool.session(toolchain, "eager") is not first
 
 
@@ -46,6 +46,12 @@ def test_the_least_recently_used_workers_make_room_for_new_ones() -> None:
         pool.session(toolchain, "graph", "one more")
         assert first.alive
         assert not second.alive
+
+
+def test_a_worker_that_serves_is_nobody_elses() -> None:
+    """Two readers of one stream would wait for ever for what the other took."""
+    with Pool() as pool, pytest.raises(ValueError, match="link"):
+        pool.session(catalog.get(SMALL), "graph", "serve")
 
 
 def test_leaving_the_pool_ends_every_worker() -> None:

@@ -73,7 +73,7 @@ def test_the_saved_model_answers_like_the_keras_that_wrote_the_file(
     (expected,) = worker.predict([_images()])
     worker.convert(strategy, tmp_path / "model", CONTRACT, freeze)
 
-    serving = pool.session(catalog.get("tf2.21"), "eager", "serve")
+    serving = pool.session(catalog.get("tf2.21"), "eager", "prove")
     signatures = serving.load_saved_model(tmp_path / "model", ["serve"])
     assert set(signatures) == {"serving_default", "predict"}
     for name in signatures:
@@ -105,7 +105,7 @@ def test_frozen_models_of_new_toolchains_load_in_tensorflow_1_14(
     worker.load_h5(_digits(fixtures_folder, toolchain, flavour), LoadOptions(flavour))
     (expected,) = worker.predict([_images()])
     worker.convert(found.strategies[0], tmp_path / "model", CONTRACT, True)
-    serving = pool.session(catalog.get("tf1.14-keras2.2"), "eager", "serve")
+    serving = pool.session(catalog.get("tf1.14-keras2.2"), "eager", "prove")
     serving.load_saved_model(tmp_path / "model", ["serve"])
     answers = serving.run_signature("serving_default", {"image": _images()})
     np.testing.assert_allclose(answers["scores"], expected, rtol=1e-4, atol=1e-5)
@@ -165,7 +165,7 @@ def test_keys_may_be_any_names(
         folder = tmp_path / str(number)
         contract = {**CONTRACT, "inputs": [key], "outputs": [output]}
         worker.convert(strategy, folder, contract, False)
-        serving = pool.session(catalog.get(toolchain), "eager", "serve")
+        serving = pool.session(catalog.get(toolchain), "eager", "prove")
         serving.load_saved_model(folder, ["serve"])
         answers = serving.run_signature("predict", {key: _images()})
         assert list(answers) == [output]
