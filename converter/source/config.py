@@ -111,15 +111,37 @@ def ports(node: Node) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 
 
 def _sequential_ports(node: Node, inner: list[Node]) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    first = inner[0]
-    port = _input_port(name_of(first), first)
-    if first.get("class_name") != "InputLayer":
-        port = Port(f"{port.key}_input", port.layer, port.shape, port.dtype)
+    found = [_head_port(first) for first in _heads(inner[0], 1)]
     config = node["config"]
-    if port.shape is None and isinstance(config, dict):
-        port = Port(port.key, port.layer, _shape(config.get("build_input_shape")), port.dtype)
+    if found[0].shape is None and isinstance(config, dict):
+        port = found[0]
+        found[0] = Port(port.key, port.layer, _shape(config.get("build_input_shape")), port.dtype)
     last = name_of(inner[-1])
-    return (port,), (Port(last, last),)
+    return _unique(found), (Port(last, last),)
+
+
+def _heads(first: Node, depth: int) -> list[Node]:
+    """The layers that take the inputs of a Sequential model: one, unless it begins by merging
+    models, which is for Keras 1 alone.
+    """
+    if first.get("class_name") != "Merge" or not sublayers(first) or depth > MAX_DEPTH:
+        return [first]
+    found = []
+    for branch in sublayers(first):
+        inner, config = sublayers(branch), branch.get("config")
+        if isinstance(config, dict) and inner:
+            names = _history(config.get("input_layers"))
+            found += [n for name in names for n in inner if name_of(n) == name]
+        else:
+            found += _heads(inner[0], depth + 1) if inner else [branch]
+    return found
+
+
+def _head_port(first: Node) -> Port:
+    port = _input_port(name_of(first), first)
+    if first.get("class_name") == "InputLayer":
+        return port
+    return Port(f"{port.key}_input", port.layer, port.shape, port.dtype)
 
 
 def _input_port(name: str, node: Node) -> Port:

@@ -18,7 +18,8 @@ OPERATIONS = frozenset(
     Complex ComplexAbs Concat ConcatV2 Conj Const Conv2D Conv2DBackpropInput Conv3D
     Conv3DBackpropInputV2 Cos Cosh CropAndResize Cross Cumprod Cumsum DepthToSpace
     DepthwiseConv2dNative Diag DiagPart Digamma Div DivNoNan DynamicPartition DynamicStitch Einsum
-    Elu EnsureShape Equal Erf Erfc Exp ExpandDims Expm1 ExtractImagePatches FFT FFT2D FFT3D Fill
+    Elu EnsureShape Equal Erf Erfc EuclideanNorm Exp ExpandDims Expm1 ExtractImagePatches FFT FFT2D
+    FFT3D Fill
     Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd
     GatherV2 Greater GreaterEqual IFFT IFFT2D IFFT3D IRFFT Identity IdentityN Imag InTopK InTopKV2
     Inv Invert InvertPermutation IsFinite IsInf IsNan L2Loss LRN LeakyRelu Less LessEqual Lgamma
@@ -44,7 +45,8 @@ CALLS = frozenset(
     abs acos acosh add add_n argmax argmin argsort asin asinh atan atan2 atanh batch_to_space
     boolean_mask broadcast_to cast clip_by_norm clip_by_value complex concat constant
     convert_to_tensor cos cosh cumsum dynamic_partition dynamic_stitch einsum ensure_shape equal
-    exp expand_dims eye fill floor gather gather_nd greater greater_equal identity less less_equal
+    exp expand_dims eye fill floor floor_div gather gather_nd greater greater_equal identity less
+    less_equal
     linspace logical_and logical_not logical_or matmul maximum meshgrid minimum multiply negative
     norm not_equal one_hot ones ones_like pad pow range rank realdiv reduce_all reduce_any
     reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum repeat reshape

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from converter import isolation
 from converter.errors import SourceTruncated
 from converter.source import isolated
 from testing.hdf5 import write_model
@@ -31,7 +32,8 @@ def test_a_child_whose_parent_is_gone_ends_by_its_own_limit() -> None:
         f"isolated.main([{str(HANG)!r}, '{HANG.stat().st_size}'])"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=b"null", check=False, capture_output=True)
     assert done.returncode in (-signal.SIGXCPU, -signal.SIGKILL)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 10
 
@@ -39,7 +41,7 @@ def test_a_child_whose_parent_is_gone_ends_by_its_own_limit() -> None:
 def test_no_secret_reaches_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
     monkeypatch.setenv("HDF5_PLUGIN_PATH", "/plugins")
-    environment = isolated._environment()
+    environment = isolation._environment()
     assert "hunter2" not in environment.values()
     assert "HDF5_PLUGIN_PATH" not in environment
 
