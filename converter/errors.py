@@ -11,7 +11,7 @@ code of the command line, and a message of three parts: what happened, why, and 
      ├─ SourceError                3   the source cannot be read or is not supported
      │   ├─ SourceNotFound, SourceNotReadable, NotHDF5, KerasArchive, SourceTruncated
      │   ├─ WeightsOnly, ConfigUnreadable, NoKerasModel
-     │   ├─ UnknownLayer
+     │   ├─ UnknownLayer, NotDirect
      │   └─ NoUsableSamples, EmptyOutput
      ├─ UnsafeSource               4   refused until permitted by name or digest
      ├─ ToolchainError             5   a toolchain could not be provided
@@ -134,6 +134,12 @@ class UnknownLayer(SourceError):
     """A layer class that no toolchain of the plan knows."""
 
     id = "source-unknown-layer"
+
+
+class NotDirect(SourceError):
+    """The model holds something that the strategy `direct` does not know."""
+
+    id = "source-not-direct"
 
 
 class NoUsableSamples(SourceError):

@@ -24,7 +24,12 @@ EXIT_CODES = {
     3: {
         *("source", "source-not-found", "source-not-readable", "source-not-hdf5"),
         *("source-keras-zip", "source-truncated", "source-weights-only"),
-        *("source-no-keras-model", "source-config-unreadable", "source-unknown-layer"),
+        *(
+            "source-no-keras-model",
+            "source-config-unreadable",
+            "source-unknown-layer",
+            "source-not-direct",
+        ),
         *("samples-unusable", "source-empty-output"),
     },
     4: {"source-unsafe"},
