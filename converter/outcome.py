@@ -61,21 +61,18 @@ def why_nothing(job: Job, missing: list[str]) -> ConvertH5Error:
     )
 
 
-def manifest(job: Job, target: Target, made: AttemptReport) -> dict[str, Any]:
-    """What is written beside the published model; no path of this machine is in it."""
+def manifest(job: Job, target: Target | None, made: AttemptReport) -> dict[str, Any]:
+    """What is written beside the published model; no path of this machine is in it.
+
+    target: None when no toolchain converted it.
+    """
     report = job.report
-    own = target.toolchain.own_python is not None
     return {
         "schema": "convert-h5/manifest/1",
         "convert_h5": converter.__version__,
         "source": {"name": job.source.path.name, "sha256": report.sha256},
         "writer": report.writer,
-        "toolchain": {
-            "id": "own" if own else target.toolchain.id,
-            "lock_sha256": target.toolchain.lock_sha256,
-            "tensorflow": target.toolchain.tensorflow,
-            "keras": target.flavour,
-        },
+        "toolchain": _toolchain(target) if target else None,
         "strategy": made.strategy,
         "frozen": made.frozen,
         "loaded": made.loaded,
@@ -85,4 +82,14 @@ def manifest(job: Job, target: Target, made: AttemptReport) -> dict[str, Any]:
         "rule": report.rule,
         "sensitivity": report.sensitivity,
         "verdicts": [v.as_dict() for v in made.verdicts],
+    }
+
+
+def _toolchain(target: Target) -> dict[str, Any]:
+    own = target.toolchain.own_python is not None
+    return {
+        "id": "own" if own else target.toolchain.id,
+        "lock_sha256": target.toolchain.lock_sha256,
+        "tensorflow": target.toolchain.tensorflow,
+        "keras": target.flavour,
     }

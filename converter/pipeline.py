@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from converter import explaining, outcome, proving, publish, truth
+from converter import explaining, outcome, proving, publish, rules, truth
+from converter.direct import process as direct
 from converter.errors import (
     ConvertH5Error,
+    NotDirect,
     ServingFailed,
     TargetFull,
     ToolchainError,
@@ -36,12 +38,18 @@ from converter.verdict import proof, reference, served
 from converter.verdict.compare import Rule
 from converter.verdict.reference import Reference
 
+# Where the strategy direct converts.
+NOWHERE = "no toolchain"
+
 
 @dataclass(frozen=True)
 class Route:
-    """Where a job converts, proves and publishes; without `serving` nothing is proven."""
+    """Where a job converts, proves and publishes; without `serving` nothing is proven.
 
-    target: Target
+    target: None for the strategy direct where nothing is proven.
+    """
+
+    target: Target | None
     serving: Chosen | None
     reference: Reference | None
     staging: Path
@@ -85,6 +93,9 @@ def run(
 def _run(job: Job, runtimes: Runtimes, staging: Path, export_folder: Path) -> None:
     """Go through the plan's targets until one converts; publish, or raise why not."""
     missing: list[str] = []
+    alone = job.plan.direct and job.plan.serving.runtime == "none"
+    if alone and _try(job, Route(None, None, None, staging, export_folder), job.plan.alone()):
+        return
     for target in job.plan.targets:
         try:
             job.pool.provide(target.toolchain)
@@ -98,6 +109,7 @@ def _run(job: Job, runtimes: Runtimes, staging: Path, export_folder: Path) -> No
         serving = runtimes.choose(target)
         job.report.serving = serving.runtime.description if serving else "none"
         attempts = job.plan.attempts(target, serving.series if serving else None)
+        attempts = attempts[1:] if alone else attempts  # direct was tried already
         try:
             found = truth.establish(job, target, attempts[0]) if serving else None
         except WorkerRaised as error:
@@ -119,7 +131,8 @@ def _unloadable(target: Target, attempt: Attempt, error: WorkerRaised) -> Attemp
 
 def _try(job: Job, route: Route, attempt: Attempt) -> bool:
     """One strategy, from conversion to publication; False with the reason in the report."""
-    made = AttemptReport(attempt.strategy, str(route.target), attempt.freeze)
+    where = NOWHERE if attempt.strategy == rules.DIRECT else str(route.target)
+    made = AttemptReport(attempt.strategy, where, attempt.freeze)
     job.report.attempts.append(made)
     job.wrong = None  # what an attempt before this one answered explains nothing here
     started = time.monotonic()
@@ -132,16 +145,21 @@ def _try(job: Job, route: Route, attempt: Attempt) -> bool:
                 staged,
                 route.export_folder,
                 job.options.model_version,
-                outcome.manifest(job, route.target, made),
+                outcome.manifest(job, None if made.toolchain == NOWHERE else route.target, made),
             )
             made.outcome = "published"
         else:
-            _explain(job, route.target, staged, made)
+            _explain(job, route, staged, made)
+    except NotDirect as error:
+        made.error = error.line()
+        if job.options.strategy == rules.DIRECT:
+            raise
     except (WorkerError, ServingFailed) as error:
         made.error, made.log_tail = error.line(), error.log_tail
         if isinstance(error, EngineUnfit):
             raise  # no other strategy would fare better
-        made.diagnosis = explaining.explain(job, route.target, staged, made)
+        if route.target is not None:
+            made.diagnosis = explaining.explain(job, route.target, staged, made)
         if isinstance(error, WorkerRaised) and error.kind == "no-space":
             raise TargetFull(
                 f"There is no room left at {route.export_folder}",
@@ -156,10 +174,10 @@ def _try(job: Job, route: Route, attempt: Attempt) -> bool:
     return made.outcome == "published"
 
 
-def _explain(job: Job, target: Target, staged: Path, made: AttemptReport) -> None:
+def _explain(job: Job, route: Route, staged: Path, made: AttemptReport) -> None:
     """Have the first attempt of a run that answers wrongly looked into."""
-    if not any(attempt.diagnosis for attempt in job.report.attempts):
-        made.diagnosis = explaining.explain(job, target, staged, made)
+    if route.target is not None and not any(a.diagnosis for a in job.report.attempts):
+        made.diagnosis = explaining.explain(job, route.target, staged, made)
 
 
 def _convert_and_prove(
@@ -170,9 +188,22 @@ def _convert_and_prove(
     A source that is random by design is proven with its training flags off, by the same strategy;
     then it is converted as it is, and its answers are held against the source's in the mean.
     """
-    session = job.pool.session(route.target.toolchain, attempt.mode)
 
     def convert(*, without_flags: bool) -> None:
+        if attempt.strategy == rules.DIRECT:
+            job.progress(f"{attempt}: converting without TensorFlow")
+            made.loaded = "as data"
+            direct.convert(
+                job.source,
+                job.copy,
+                staged,
+                job.contract.fields(),
+                freeze=attempt.freeze,
+                seconds=job.options.timeout,
+            )
+            return
+        assert route.target is not None
+        session = job.pool.session(route.target.toolchain, attempt.mode)
         model = job.load(session, route.target.flavour, without_flags=without_flags)
         made.loaded = model.via
         job.progress(f"{attempt}: converting in {route.target}")
@@ -191,6 +222,8 @@ def _convert_and_prove(
     if job.stochastic and made.outcome == "proven":
         shutil.rmtree(staged)
         convert(without_flags=False)
+        assert route.target is not None
+        session = job.pool.session(route.target.toolchain, attempt.mode)
         batch, keys = found.batches[-1], job.contract.outputs
         asked = [reference.predict(session, batch, keys) for _ in range(proof.RANDOM_ASKS)]
         proving.prove(

@@ -5,6 +5,7 @@ Pure: nothing is started or installed here. The knowledge is in rules.py and the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +59,8 @@ class Plan:
     targets: where to convert; references: where to ask for the reference (the writer's own Keras
     first), both best first, so that the next is used where one cannot be had. serving: the wanted
     runtime, `none` for no proof. flip_kernels, translate_always: how the file must be loaded.
-    recurrent: whether tracing the model is slow. reasons: what to tell the user.
+    recurrent: whether tracing the model is slow. direct: whether that strategy is tried, before all
+    others. reasons: what to tell the user.
     """
 
     targets: tuple[Target, ...]
@@ -69,6 +71,7 @@ class Plan:
     flip_kernels: bool
     translate_always: bool
     recurrent: bool
+    direct: bool
     reasons: tuple[str, ...]
 
     def attempts(self, target: Target, server: tuple[int, int] | None) -> tuple[Attempt, ...]:
@@ -77,16 +80,29 @@ class Plan:
         server: (major, minor) of the TensorFlow in the server that proves.
         """
         offered = target.toolchain.flavour(target.flavour)
-        names = (offered.strategies if offered else ()) if self.strategy == "auto" else ()
-        names = names or (self.strategy,)
+        theirs = offered.strategies if offered else ()
+        if self.strategy == rules.DIRECT:
+            return (self._direct(theirs),)
+        names = (theirs if self.strategy == "auto" else ()) or (self.strategy,)
         if self.recurrent and rules.QUICK_WITH_RECURRENT in names:
             names = tuple(dict.fromkeys((rules.QUICK_WITH_RECURRENT, *names)))
         series = target.toolchain.tensorflow_series
         plain = [_attempt(name, freeze=self.freeze) for name in names]
         older = server is not None and server < series
         if older and not self.freeze and series >= rules.FREEZE_FOR_OLDER_SERVING_SINCE:
-            return (*[_attempt(name, freeze=True) for name in names], *plain)
-        return tuple(plain)
+            plain = [*[_attempt(name, freeze=True) for name in names], *plain]
+        return (self._direct(names), *plain) if self.direct else tuple(plain)
+
+    def alone(self) -> Attempt:
+        """The strategy that needs no toolchain, where nothing else does either."""
+        return self._direct(())
+
+    def _direct(self, others: Sequence[str]) -> Attempt:
+        """The attempt that needs no worker; its mode is for the one that gives the reference, and
+        that of what is tried next.
+        """
+        mode = rules.STRATEGY_MODES[others[0]] if others else "eager"
+        return Attempt(rules.DIRECT, "graph" if mode == "graph" else "eager", self.freeze)
 
     def release(self, target: Target) -> str:
         """The release of TensorFlow Serving that is to prove what `target` converts."""
@@ -117,10 +133,11 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
     Raises UsageError for an unknown strategy or runtime, UnknownToolchain, and NoToolchain when
     every toolchain that could load the file would make it answer wrongly.
     """
-    if options.strategy != "auto" and options.strategy not in rules.STRATEGY_MODES:
+    known = [rules.DIRECT, *sorted(rules.STRATEGY_MODES)]
+    if options.strategy not in ("auto", *known):
         raise UsageError(
             f"There is no strategy '{options.strategy}'",
-            fix=f"Choose auto or one of: {', '.join(sorted(rules.STRATEGY_MODES))}",
+            fix=f"Choose auto or one of: {', '.join(known)}",
         )
     references, refused = _allowed(source, _by_writer(source))
     targets = references
@@ -130,7 +147,7 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
         refused += more
         if not targets and not more:
             refused.append(f"{chosen.id} has no Keras that loads such files")
-    elif options.strategy != "auto":
+    elif options.strategy not in ("auto", rules.DIRECT):
         # Only toolchains that have it; where none has, the first one's worker says why.
         able = tuple(t for t in targets if options.strategy in _strategies(t))
         targets = able or targets[:1]
@@ -149,10 +166,21 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
         flip_kernels=source.dialect == "keras1" and source.writer.backend == "theano",
         translate_always=bool(source.layers_of(*rules.GPU_ONLY_LAYERS)),
         recurrent=bool(source.layers_of(*rules.RECURRENT_LAYERS)),
+        direct=options.strategy == rules.DIRECT or _may_be_direct(source, options),
         reasons=_reasons(source, targets, refused),
     )
     plan.servers(targets[0])  # a runtime that does not exist is told now, not after converting
     return plan
+
+
+def _may_be_direct(source: SourceModel, options: Options) -> bool:
+    """Whether `auto` begins with the strategy that needs no toolchain.
+
+    Not where the user chose one, and not for what it would only refuse.
+    """
+    chosen = options.toolchain != "auto" or options.python is not None
+    code = options.custom_objects is not None or bool(options.allow_lambda)
+    return options.strategy == "auto" and not (chosen or code or source.training_calls)
 
 
 def _serving(options: Options) -> Serving:

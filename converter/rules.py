@@ -272,7 +272,10 @@ FLAVOUR_PREFERENCE: dict[str | None, tuple[str, ...]] = {
     None: ("tf.keras", "tf_keras", "keras", "keras3"),
 }
 
-# Strategies by the mode of worker they need.
+# The strategy that needs no toolchain.
+DIRECT = "direct"
+
+# The others, by the mode of worker they need.
 STRATEGY_MODES = {
     "builder": "graph",
     "simple_save": "graph",

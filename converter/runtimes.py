@@ -15,7 +15,6 @@ from converter.serving.docker import runtime as docker
 from converter.serving.docker.errors import EngineUnfit
 from converter.serving.docker.images import image_for
 from converter.serving.endpoint import Endpoint
-from converter.serving.local import LocalServing
 from converter.toolchain.catalog import version_tuple
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
@@ -96,6 +95,9 @@ class Runtimes:
 
     def _local(self, target: Target) -> Chosen:
         """The first toolchain that can stand for the server; its worker starts now."""
+        # A whole server takes long to import, and a run that proves nothing does without it.
+        from converter.serving.local import LocalServing
+
         failure: ToolchainError | None = None
         for toolchain in self._plan.servers(target):
             try:

@@ -37,7 +37,8 @@ def test_every_fixture_is_published_by_the_first_strategy(
     assert report.error is None
     assert report.published == tmp_path / "m" / "1"
     (attempt,) = report.attempts
-    assert attempt.loaded == "native"
+    assert (attempt.strategy, attempt.toolchain) == ("direct", "no toolchain")
+    assert attempt.loaded == "as data"
     assert all(v.passed for v in attempt.verdicts)
     assert {v.check for v in attempt.verdicts} == {"answer", "repeat", "rows", "protocols"}
     assert {v.protocol for v in attempt.verdicts} == {"rest row", "rest columnar", "grpc"}
@@ -55,7 +56,7 @@ class TestWithTensorFlow215:
     def test_the_manifest_tells_where_the_model_comes_from(
         self, digits: Path, pool: Pool, tmp_path: Path
     ) -> None:
-        report = _run(pool, digits, tmp_path / "m")
+        report = _run(pool, digits, tmp_path / "m", Options(strategy="save_model"))
         assert report.published is not None
         text = (report.published / "assets.extra" / "convert-h5.json").read_text()
         manifest = json.loads(text)
@@ -111,7 +112,7 @@ class TestWithTensorFlow215:
         assert wrong[0].problem.startswith("1 of ")
         assert wrong[0].max_abs == pytest.approx(0.01, rel=1e-3)
         # Every strategy that the plan has was tried before giving up; the first was looked into.
-        assert len(report.attempts) == 4
+        assert len(report.attempts) == 5
         told = report.attempts[0].diagnosis
         assert told is not None
         assert told.cause == "recorded-answers"
@@ -161,7 +162,10 @@ class TestWithTensorFlow215:
         assert (refused.error.id, refused.exit_code) == ("source-weights-only", 3)
         report = _run(pool, weights, tmp_path / "m", Options(architecture=tmp_path / "model.json"))
         assert report.error is None
-        assert report.attempts[0].loaded == "architecture"
+        assert report.attempts[0].outcome == "published"
+        # By a strategy that loads it too.
+        asked = Options(architecture=tmp_path / "model.json", strategy="builder")
+        assert _run(pool, weights, tmp_path / "m", asked).attempts[0].loaded == "architecture"
 
     def test_a_lambda_runs_only_by_its_digest_and_custom_code_only_when_given(
         self, pool: Pool, tmp_path: Path
@@ -288,7 +292,8 @@ def test_where_the_writers_python_cannot_be_had_the_next_toolchain_does_it_and_s
     monkeypatch.setattr(provision, "provide", only_tf215)
     monkeypatch.setattr(provision, "_uv", no_network)
     with Pool() as pool:
-        report = _run(pool, fixtures_folder / name, tmp_path / "m")
+        options = Options(strategy="builder")
+        report = _run(pool, fixtures_folder / name, tmp_path / "m", options)
     assert report.error is None
     assert report.attempts[0].loaded == loaded
     assert "tf2.15" in report.reference
@@ -309,7 +314,8 @@ def test_gpu_only_layers_are_loaded_as_plain_ones_and_answer_the_same_everywhere
         "keras.Model(x, CuDNNGRU(5, name='gru')(y)).save(PATH)\n",
         source,
     )
-    report = _run(pool, source, tmp_path / "m")
+    assert _run(pool, source, tmp_path / "m").attempts[0].outcome == "published"
+    report = _run(pool, source, tmp_path / "m", Options(strategy="builder"))
     assert report.error is None
     assert report.attempts[0].loaded == "translated"
     assert any("CuDNN layers need a GPU" in line for line in report.plan)

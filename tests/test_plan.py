@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from converter import plan as plans
@@ -217,17 +220,40 @@ def test_a_server_version_that_nothing_stands_for_is_refused_with_the_known_ones
         plans.make(source(), Options(serving=f"local:{version}"))
 
 
-def _attempts(flavour: str, version: str, serving: str, **options: bool) -> list[str]:
-    plan = plans.make(source(flavour, version), Options(**options))  # type: ignore[arg-type]
+def _attempts(flavour: str, version: str, serving: str, **options: Any) -> list[str]:
+    plan = plans.make(source(flavour, version), Options(**options))
     return [str(a) for a in plan.attempts(plan.targets[0], catalog.get(serving).tensorflow_series)]
 
 
-def test_strategies_are_tried_in_the_catalogs_order() -> None:
-    assert _attempts("tf.keras", "2.3.0-tf", "tf2.2") == ["save_model", "builder", "simple_save"]
+def test_direct_is_tried_first_and_then_the_others_in_the_catalogs_order() -> None:
+    tried = _attempts("tf.keras", "2.3.0-tf", "tf2.2")
+    assert tried == ["direct", "save_model", "builder", "simple_save"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"toolchain": "tf2.2"},
+        {"custom_objects": Path("own.py")},
+        {"allow_lambda": ("sha256:0",)},
+        {"strategy": "builder"},
+    ],
+    ids=["a toolchain is chosen", "own code", "a Lambda", "a strategy is chosen"],
+)
+def test_direct_is_left_out_where_it_could_not_be_meant(options: dict[str, Any]) -> None:
+    assert "direct" not in _attempts("tf.keras", "2.3.0-tf", "tf2.2", **options)
+
+
+def test_direct_alone_waits_with_the_worker_that_the_reference_needs() -> None:
+    for version, mode in (("2.3.0-tf", "eager"), ("2.2.4-tf", "graph")):
+        plan = plans.make(source("tf.keras", version), Options(strategy="direct"))
+        (attempt,) = plan.attempts(plan.targets[0], None)
+        assert (attempt.strategy, attempt.mode, attempt.freeze) == ("direct", mode, False)
 
 
 def test_frozen_attempts_come_first_for_an_older_server_than_a_new_converter() -> None:
-    tried = _attempts("tf.keras", "2.15.0", "tf2.3")
+    first, *tried = _attempts("tf.keras", "2.15.0", "tf2.3")
+    assert first == "direct"  # which every server reads
     half = len(tried) // 2
     assert tried[0] == "save_model, frozen"
     assert tried[:half] == [f"{name}, frozen" for name in tried[half:]]
@@ -249,7 +275,7 @@ def test_nothing_is_frozen_unasked_otherwise(flavour: str, version: str, serving
 def test_freezing_on_request_freezes_every_attempt_once() -> None:
     tried = _attempts("tf.keras", "2.15.0", "tf2.3", freeze=True)
     assert tried == [
-        f"{name}, frozen" for name in ("save_model", "export", "builder", "simple_save")
+        f"{name}, frozen" for name in ("direct", "save_model", "export", "builder", "simple_save")
     ]
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 
 from converter.serving.client.contract import Client
 from converter.serving.client.errors import NotCarried
-from converter.serving.client.grpc import GrpcClient
-from converter.serving.client.rest import RestClient
 from converter.serving.endpoint import Endpoint
 from converter.toolchain.session import Array
 from converter.verdict import proof
@@ -38,6 +36,10 @@ class ClientResponder:
 @contextmanager
 def clients(endpoint: Endpoint, name: str, timeout: float) -> Iterator[list[Client]]:
     """A client for every way to ask; gRPC is the last."""
+    # HTTP and gRPC take long to import, and a run that proves nothing does without them.
+    from converter.serving.client.grpc import GrpcClient
+    from converter.serving.client.rest import RestClient
+
     opened: list[Client] = [
         RestClient(endpoint.rest, name, row=True, timeout=timeout),
         RestClient(endpoint.rest, name, row=False, timeout=timeout),

@@ -185,7 +185,7 @@ def test_inspection_as_one_document() -> None:
         *("InputLayer", "InputLayer", "Add", "Multiply")
     ]
     assert told["plan"]["targets"][0]["toolchain"] == "tf1.15-keras2.3"
-    assert told["plan"]["strategies"] == ["builder", "simple_save"]
+    assert told["plan"]["strategies"] == ["direct", "builder", "simple_save"]
     assert told["plan"]["reasons"]
     assert told["problem"] is None
 
@@ -195,7 +195,7 @@ def test_inspection_for_people() -> None:
     assert lines[0] == "model.h5: 1000 bytes, written by keras 2.3.1 on tensorflow"
     assert "  layers: 2 InputLayer, 1 Add, 1 Multiply" in lines
     assert "  input left: float32 [?, 3]" in lines
-    assert "  strategies in order: builder, simple_save" in lines
+    assert "  strategies in order: direct, builder, simple_save" in lines
     assert any(line.startswith("  proven in: tf2.2") for line in lines)
     assert any(line.startswith("  if that toolchain cannot be had: tf.keras") for line in lines)
 
