@@ -2,7 +2,8 @@
 
 A model ends published, or refused for its true reason. What is published answers with the
 predictions that the file's own writer gave (refs.json, made independently), and with what the
-file's authors recorded, where they did: over REST in rows, REST in columns and gRPC.
+file's authors recorded, where they did. What `auto` publishes is proven by the pipeline and asked
+over REST in rows, REST in columns and gRPC; the other strategies convert, and are asked over gRPC.
 """
 
 from __future__ import annotations
@@ -80,10 +81,16 @@ def test_published_and_answers_like_its_writer(
 ) -> None:
     problems = []
     published = 0
-    for strategy in _strategies(record):
-        options = Options(strategy=strategy)
+    for strategy in ("auto", *_strategies(record)):
+        auto = strategy == "auto"
+        options = Options(strategy=strategy, verify=auto)
         report = pipeline.run(record.path, tmp_path / strategy, options, pool, quiet)
-        outcome = _outcome(record, report, pool)
+        outcome = _outcome(record, report, pool, every_way=auto)
+        tried = report.attempts[0]
+        if auto and tried.outcome != "published":
+            problems.append(f"{tried.strategy} was not enough: {tried.error}")
+        if auto and (tried.strategy == "direct") == bool(read(record.path).training_calls):
+            problems.append(f"{tried.strategy} was tried first")
         record_property(ROW, f"{record.id:70} {strategy:12} {outcome}")
         if not outcome.startswith("published") and CANNOT_TAKE not in outcome:
             problems.append(f"{strategy}: {outcome}")
@@ -92,7 +99,7 @@ def test_published_and_answers_like_its_writer(
     assert published > 0
 
 
-def _outcome(record: Record, report: Report, pool: Pool) -> str:
+def _outcome(record: Record, report: Report, pool: Pool, *, every_way: bool) -> str:
     if report.published is None:
         assert report.error is not None
         return report.error.line()
@@ -102,7 +109,8 @@ def _outcome(record: Record, report: Report, pool: Pool) -> str:
     runtime = LocalServing(pool, plan.servers(plan.targets[0])[0])
     mute = dict(attempt.not_asked)
     with runtime.serve(report.published) as endpoint, clients(endpoint, "model", 600) as asking:
-        able = [client for client in asking if client.protocol not in mute]
+        ways = asking if every_way else [c for c in asking if c.protocol == "grpc"]
+        able = [client for client in ways if client.protocol not in mute]
         if record.reference["status"] == "random":
             wrong = _in_the_mean(record, report, able)
         else:
