@@ -165,7 +165,7 @@ def test_every_row_has_an_id_of_its_own_words_and_a_source() -> None:
 
 @pytest.mark.parametrize("id_", sorted(set(IDS)))
 def test_every_row_is_planted_somewhere(id_: str) -> None:
-    tests = sorted((ROOT / "tests" / "verify" / "failure_modes").glob("test_*.py"))
+    tests = sorted((ROOT / "tests" / "verdict" / "failure_modes").glob("test_*.py"))
     assert any(f'"{id_}"' in path.read_text() for path in tests)
 
 
