@@ -81,9 +81,12 @@ class Matrices:
         return 0
 
     def project(self, x: Tensor) -> Tensor:
-        """x · kernel + bias."""
-        product = ops.dot(x, self.kernel)
-        return product if self.bias is None else ops.bias_add(product, self.bias)
+        """x · kernel + bias, on the last dimension; TensorFlow makes one operation of the two."""
+        rows = x if x.rank == 2 else ops.reshape(x, [-1, self.kernel.shape[0]])
+        made = ops.matmul(rows, self.kernel)
+        if self.bias is not None:
+            made = ops.bias_add(made, self.bias)
+        return made if x.rank == 2 else ops.reshape(made, [*ops.dims(x)[:-1], made.shape[1]])
 
     def zero(self, projected: Tensor) -> Tensor:
         """A state before the first step."""

@@ -14,6 +14,7 @@ from converter.direct.call import Call, tensors_in
 from converter.direct.graph import Tensor
 from converter.direct.layers.cells import Cell
 from converter.direct.ops import loops
+from converter.direct.ops.shaping import Dim
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,6 @@ def run(
     projected = cell.project(_swapped(x))
     size = ops.dim(projected, 0)
     states = list(given) or cell.zeros(projected)
-    inputs = loops.unstacked(projected, size, backwards=how.backwards)
     masking = None if mask is None else _masking(cell, mask, states, given, how)
     kept = masking.carried if masking else []
     like = states[cell.output]
@@ -94,7 +94,7 @@ def run(
 
     def body(step: Tensor, held: list[Tensor]) -> list[Tensor]:
         old, rest = held[: len(states)], held[len(states) :]
-        new = cell.step(inputs.read(step), old)
+        new = cell.step(loops.stepped(projected, step, size, backwards=how.backwards), old)
         output = new[cell.output]
         if masking:
             new, output = masking.apply(step, old, new, output, rest[: len(kept)])
@@ -117,13 +117,16 @@ def run(
 class Masking:
     """What a mask does to a step: the state stays, and something else is put out.
 
-    carried: one output to start with, where a step must know that of the one before. other: which
-    output a masked step has where it is not that of the states: "previous", "state" or "zeros".
+    mask: of (steps, batch), `size` steps. crossed: see Way. carried: one output to start with,
+    where a step must know that of the one before. other: which output a masked step has where it
+    is not that of the states: "previous", "state" or "zeros".
     """
 
     cell: Cell
-    steps: loops.Array
-    loud: loops.Array | None
+    mask: Tensor
+    size: Dim
+    backwards: bool
+    crossed: bool
     zeros: Tensor
     carried: list[Tensor]
     other: str | None
@@ -137,7 +140,7 @@ class Masking:
         before: Sequence[Tensor],
     ) -> tuple[list[Tensor], Tensor]:
         """The states and the output of a step."""
-        here = self.steps.read(step)
+        here = loops.stepped(self.mask, step, self.size, backwards=self.backwards)
         states = [ops.select(here, after, was) for after, was in zip(new, old, strict=True)]
         if self.other is None:
             output = states[self.cell.output]
@@ -150,7 +153,9 @@ class Masking:
 
     def silenced(self, step: Tensor, output: Tensor) -> Tensor:
         """The output as it is put out."""
-        return ops.select(self.loud.read(step), output, self.zeros) if self.loud else output
+        if not self.crossed:
+            return output
+        return ops.select(loops.stepped(self.mask, step, self.size), output, self.zeros)
 
 
 def _masking(
@@ -158,7 +163,6 @@ def _masking(
 ) -> Masking:
     """What has to be done for a mask of (batch, steps)."""
     swapped = ops.transpose(mask, [1, 0])
-    size = ops.dim(swapped, 0)
     crossed = how.silent and how.crossed and how.sequences
     other: str | None = "zeros"
     if crossed or not how.silent:
@@ -169,8 +173,10 @@ def _masking(
     carries = other == "previous" or (other is not None and not how.sequences)
     return Masking(
         cell=cell,
-        steps=loops.unstacked(swapped, size, backwards=how.backwards),
-        loud=loops.unstacked(swapped, size) if crossed else None,
+        mask=swapped,
+        size=ops.dim(swapped, 0),
+        backwards=how.backwards,
+        crossed=crossed,
         zeros=zeros,
         carried=[zeros] if carries else [],
         other=other,

@@ -1,4 +1,4 @@
-"""Loops over steps, and arrays of tensors that they read and write.
+"""Loops over steps, and arrays of tensors that they write.
 
 The control flow is TensorFlow's first (Enter, Merge, Switch, NextIteration, Exit), which 1.12 and
 2.21 both run. Source: core/ops/control_flow_ops.cc and core/ops/data_flow_ops.cc.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from converter.direct.graph import Shape, Tensor, Type
 from converter.direct.ops.arithmetic import less, unary
-from converter.direct.ops.shaping import Dim, range_
+from converter.direct.ops.shaping import Dim, range_, slice_
 from converter.wire.graph_pb2 import NodeDef
 
 # What TensorFlow's own while_loop takes.
@@ -25,7 +25,7 @@ Body = Callable[[Tensor, list[Tensor]], Sequence[Tensor]]
 class Array:
     """Tensors of one dtype and shape by their number, a TensorArray.
 
-    flow: orders reading after writing; it is what a loop carries.
+    flow: puts gathering after writing; it is what a loop carries.
     """
 
     handle: Tensor
@@ -37,25 +37,12 @@ class Array:
         """The same array at another moment."""
         return dataclasses.replace(self, flow=flow)
 
-    def read(self, index: Tensor) -> Tensor:
-        """One tensor, which can be read once."""
-        inputs = [self.handle, index, self.flow]
-        attrs = {"dtype": Type(self.dtype)}
-        return self.handle.graph.one("TensorArrayReadV3", inputs, self.dtype, self.shape, attrs)
-
     def write(self, index: Tensor, value: Tensor) -> Array:
         """The array with one more tensor."""
         inputs = [self.handle, index, value, self.flow]
         attrs = {"T": Type(self.dtype)}
         graph = self.handle.graph
         return self.with_flow(graph.one("TensorArrayWriteV3", inputs, "float32", (), attrs))
-
-    def scatter(self, indices: Tensor, values: Tensor) -> Array:
-        """The array with the slices of `values` along its first dimension at `indices`."""
-        inputs = [self.handle, indices, values, self.flow]
-        attrs = {"T": Type(self.dtype)}
-        graph = self.handle.graph
-        return self.with_flow(graph.one("TensorArrayScatterV3", inputs, "float32", (), attrs))
 
     def gather(self, indices: Tensor) -> Tensor:
         """The tensors at `indices`, along a new first dimension."""
@@ -81,20 +68,17 @@ def array(graph_of: Tensor, size: Dim, dtype: str, shape: Shape) -> Array:
     return Array(handle, flow, dtype, shape)
 
 
-def unstacked(x: Tensor, size: Dim, *, backwards: bool = False) -> Array:
-    """The `size` slices of x along its first dimension; backwards: the last one is number 0."""
-    return array(x, size, x.dtype, x.shape[1:]).scatter(_numbers(x, size, backwards), x)
+def stepped(x: Tensor, step: Tensor, size: Dim, *, backwards: bool = False) -> Tensor:
+    """The slice that x, of `size` slices along its first dimension, has for a step; backwards: the
+    last one for the first step. TensorFlow does not copy it where the slices are aligned.
+    """
+    place = x.graph.binary("Sub", size - 1, step) if backwards else step
+    return slice_(x, [(place, None)], shrink=[0])
 
 
-def stacked(held: Array, size: Dim, *, backwards: bool = False) -> Tensor:
-    """The `size` tensors of an array along a new first dimension; backwards: the last one first."""
-    return held.gather(_numbers(held.flow, size, backwards))
-
-
-def _numbers(graph_of: Tensor, size: Dim, backwards: bool) -> Tensor:
-    """0 to size - 1, or back."""
-    numbers = range_(graph_of, 0, size)
-    return graph_of.graph.binary("Sub", size - 1, numbers) if backwards else numbers
+def stacked(held: Array, size: Dim) -> Tensor:
+    """The `size` tensors of an array along a new first dimension."""
+    return held.gather(range_(held.flow, 0, size))
 
 
 def loop(count: Dim, variables: Sequence[Tensor], body: Body) -> list[Tensor]:
