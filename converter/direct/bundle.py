@@ -6,9 +6,12 @@ index is a table of LevelDB's format: blocks of sorted keys, each with a checksu
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, Any
 
 import google_crc32c
 import numpy as np
@@ -16,6 +19,8 @@ import numpy as np
 from converter.direct.dtypes import DATA_TYPES
 from converter.direct.graph import Variable, shape_proto
 from converter.wire.graph_pb2 import BundleEntryProto, BundleHeaderProto
+
+Array = np.ndarray[Any, Any]
 
 PREFIX = "variables"
 # Of a TensorBundle of one shard.
@@ -39,15 +44,16 @@ def write(folder: Path, variables: Sequence[Variable]) -> None:
     Raises OSError, and ValueError where the pieces are not the variable's bytes.
     """
     entries: list[tuple[bytes, bytes]] = []
-    with (folder / SHARD).open("wb") as shard:
+    with (folder / SHARD).open("wb", buffering=0) as shard, Flushing(shard.fileno()) as flushing:
         for variable in variables:
             entry = BundleEntryProto(shape=shape_proto(variable.shape), offset=shard.tell())
             entry.dtype = DATA_TYPES[variable.dtype]  # type: ignore[assignment]
             checksum = 0
             for piece in variable.values():
-                data = piece.tobytes()
+                data = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
                 checksum = google_crc32c.extend(checksum, data)
-                entry.size += shard.write(data)
+                entry.size += _written(shard, data)
+                flushing.more()
             if entry.size != _bytes(variable):
                 raise ValueError(f"{variable.name} has {entry.size} bytes, not {_bytes(variable)}")
             entry.crc32c = _masked(checksum)
@@ -56,6 +62,42 @@ def write(folder: Path, variables: Sequence[Variable]) -> None:
     header.version.producer = BUNDLE_VERSION
     entries.append((b"", header.SerializeToString(deterministic=True)))
     (folder / INDEX).write_bytes(_table(sorted(entries)))
+
+
+class Flushing:
+    """Sends to the disk what was written, while more is read: publishing waits for the disk.
+
+    A context manager, which raises the OSError of the disk at its end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._thread = ThreadPoolExecutor(1)
+        self._under_way: Future[None] | None = None
+
+    def __enter__(self) -> Flushing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        if self._under_way is not None:
+            self._under_way.result()
+
+    def more(self) -> None:
+        """There is more to send."""
+        if self._under_way is not None:
+            if not self._under_way.done():
+                return
+            self._under_way.result()
+        self._under_way = self._thread.submit(os.fdatasync, self._descriptor)
+
+
+def _written(shard: IO[bytes], data: Array) -> int:
+    """Write all of `data`; its size. One call of the system writes 2 GiB at most."""
+    rest = data.data
+    while rest:
+        rest = rest[shard.write(rest) :]
+    return data.nbytes
 
 
 def _bytes(variable: Variable) -> int:
