@@ -9,7 +9,8 @@ code of the command line, and a message of three parts: what happened, why, and 
      │   ├─ TargetFull
      │   └─ VersionExists
      ├─ SourceError                3   the source cannot be read or is not supported
-     │   ├─ SourceNotFound, SourceNotReadable, NotHDF5, KerasArchive, SourceTruncated
+     │   ├─ SourceNotFound, SourceNotReadable, NotHDF5, KerasArchive, SourceTruncated,
+     │   │  SourceChanged
      │   ├─ WeightsOnly, ConfigUnreadable, NoKerasModel
      │   ├─ UnknownLayer, NotDirect
      │   └─ NoUsableSamples, EmptyOutput
@@ -110,6 +111,12 @@ class SourceTruncated(SourceError):
     """The file is HDF5 but damaged or cut short."""
 
     id = "source-truncated"
+
+
+class SourceChanged(SourceError):
+    """Somebody wrote to the file while it was read."""
+
+    id = "source-changed"
 
 
 class WeightsOnly(SourceError):

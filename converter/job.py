@@ -1,30 +1,35 @@
 """One conversion under way: everything that is known before the first worker starts.
 
-snapshot → read → permit → plan
+read → permit → plan
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converter import contract as contracts
 from converter import plan as plans
 from converter.errors import ConfigUnreadable, UsageError, WeightsOnly
+from converter.isolation import Child
 from converter.options import Options
 from converter.plan import Plan
 from converter.report.model import Report
-from converter.source import permits, snapshot
+from converter.source import permits
 from converter.source import read as sources
 from converter.source.model import SourceModel
-from converter.toolchain import own
-from converter.toolchain.pool import Pool
-from converter.toolchain.provision import Progress
-from converter.toolchain.session import LoadedModel, LoadOptions, Session
-from converter.verdict.compare import Rule
-from converter.verdict.reference import Answers
-from converter.verdict.samples import Batch
+from converter.toolchain.catalog import Toolchain
+from converter.toolchain.facts import LoadedModel, LoadOptions
+from converter.verdict.rule import Rule
+
+if TYPE_CHECKING:
+    from converter.toolchain.pool import Pool
+    from converter.toolchain.provision import Progress
+    from converter.toolchain.session import Session
+    from converter.verdict.reference import Answers
+    from converter.verdict.samples import Batch
 
 
 @dataclass(frozen=True)
@@ -37,19 +42,33 @@ class Wrong:
     got: Answers | None = None
 
 
+@dataclass(frozen=True)
+class Hands:
+    """What a run works with."""
+
+    child: Child
+    pool: Pool
+    report: Report
+    progress: Progress
+
+
 @dataclass
 class Job:
-    """A source, copied and planned for, and the workers to do it with.
+    """A source, copied and planned for, and who does it: the child that reads it, and workers.
 
-    `loaded` remembers what each worker (by pid) holds right now; `referee` which Keras gave the
-    reference, in which worker; `wrong` the first request that was answered wrongly.
+    copy: where the source's bytes lie, held still; digest: gives their sha256 as hex, and raises
+    SourceChanged where they are no longer what was read. `loaded` remembers what each worker (by
+    pid) holds right now; `referee` which Keras gave the reference, in which worker; `wrong` the
+    first request that was answered wrongly.
     """
 
     copy: Path
+    digest: Callable[[], str]
     source: SourceModel
     options: Options
     contract: contracts.Contract
     plan: Plan
+    child: Child
     pool: Pool
     report: Report
     progress: Progress
@@ -96,15 +115,18 @@ class Job:
 
 
 def prepare(
-    path: Path, folder: Path, options: Options, *, pool: Pool, report: Report, progress: Progress
+    path: Path,
+    copy: Path,
+    digest: Callable[[], str],
+    options: Options,
+    hands: Hands,
 ) -> Job:
-    """Copy the source into `folder`, read it, check what is permitted, and plan.
+    """Read the source at `path`, held still at `copy`, check what is permitted, and plan.
 
-    Raises the SourceError or UnsafeSource that fits, UsageError, a ToolchainError.
+    digest: see Job. Raises the SourceError or UnsafeSource that fits, UsageError, a ToolchainError.
     """
     _check_together(options)
-    copy, report.sha256 = snapshot.take(path, folder)
-    source = sources.read(copy, path)
+    source = sources.read_copy(copy, path, hands.child)
     architecture = None
     if source.kind == "full" and options.architecture is not None:
         raise UsageError(f"{path} has an architecture of its own", fix="Leave out --architecture")
@@ -118,13 +140,29 @@ def prepare(
         architecture = _read_json(options.architecture)
         source = sources.with_architecture(source, architecture)
     permits.check(source, options.allow_lambda, options.custom_objects)
-    mine = own.describe(options.python) if options.python is not None else None
+    mine = _own(options.python) if options.python is not None else None
     plan = plans.make(source, options, mine)
     contract = contracts.make(source, options)
+    report = hands.report
     report.writer = str(source.writer)
     report.plan = list(plan.reasons)
     report.inputs, report.outputs = list(contract.inputs), list(contract.outputs)
-    return Job(copy, source, options, contract, plan, pool, report, progress, architecture)
+    return Job(
+        copy=copy,
+        digest=digest,
+        source=source,
+        options=options,
+        contract=contract,
+        plan=plan,
+        architecture=architecture,
+        **vars(hands),
+    )
+
+
+def _own(python: Path) -> Toolchain:
+    from converter.toolchain import own
+
+    return own.describe(python)
 
 
 def _check_together(options: Options) -> None:

@@ -44,3 +44,8 @@ class Options:
     allow_lambda: tuple[str, ...] = ()
     architecture: Path | None = None
     timeout: float = 900.0
+
+    @property
+    def proves(self) -> bool:
+        """Whether the result is to be served and asked."""
+        return self.verify and self.serving != "none"

@@ -185,7 +185,7 @@ def _may_be_direct(source: SourceModel, options: Options) -> bool:
 
 def _serving(options: Options) -> Serving:
     """The runtime of --serving RUNTIME[:VERSION]. Raises UsageError."""
-    runtime, _, version = (options.serving if options.verify else "none").partition(":")
+    runtime, _, version = (options.serving if options.proves else "none").partition(":")
     match runtime:
         case "local" | "docker":
             return Serving(runtime, version, options.serving_image)

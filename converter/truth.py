@@ -5,7 +5,7 @@ from __future__ import annotations
 from converter.errors import NoToolchain, ToolchainError, WorkerRaised
 from converter.job import Job
 from converter.plan import Attempt, Target
-from converter.toolchain.session import LoadedModel
+from converter.toolchain.facts import LoadedModel
 from converter.verdict import reference, samples, vocabulary
 from converter.verdict.reference import Reference
 

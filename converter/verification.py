@@ -21,17 +21,20 @@ from converter.errors import (
     UsageError,
     WorkerRaised,
 )
-from converter.job import Job, prepare
+from converter.isolation import READS, Child
+from converter.job import Hands, Job, prepare
 from converter.options import SERVING_DEFAULT, Options
 from converter.plan import Target
 from converter.report.model import AttemptReport, Report
 from converter.runtimes import Chosen, Runtimes
 from converter.serving.client.contract import Client, Signature
+from converter.source import snapshot
 from converter.toolchain import cache
 from converter.toolchain.pool import Pool
 from converter.toolchain.provision import Progress
-from converter.verdict.compare import Rule, Verdict
+from converter.verdict.compare import Verdict
 from converter.verdict.reference import Reference
+from converter.verdict.rule import Rule
 
 
 def run(
@@ -50,8 +53,11 @@ def run(
     )
     try:
         folder = _checked(saved_model)
-        with publish.staging(cache.root() / "jobs") as scratch:
-            job = prepare(source, scratch, options, pool=pool, report=report, progress=progress)
+        with Child(*READS) as child, publish.staging(cache.root() / "jobs") as scratch:
+            copy, digest = snapshot.take(source, scratch)
+            report.sha256 = digest
+            hands = Hands(child, pool, report, progress)
+            job = prepare(source, copy, lambda: digest, options, hands)
             with Runtimes(job.plan, pool, report.notes.append, progress) as runtimes:
                 _run(job, runtimes, folder)
     except ConvertH5Error as error:

@@ -16,11 +16,12 @@ from converter.contract import make as make_contract
 from converter.options import Options
 from converter.source import read as sources
 from converter.toolchain import catalog
+from converter.toolchain.facts import LoadOptions, Mode
 from converter.toolchain.pool import Pool
-from converter.toolchain.session import Array, LoadOptions, Mode, Session
+from converter.toolchain.session import Array, Session
 from converter.verdict.case import Case
-from converter.verdict.compare import Rule
 from converter.verdict.diagnosis import Diagnosis, diagnose
+from converter.verdict.rule import Rule
 
 RULE = Rule(rtol=1e-4, atol=1e-5)
 # In front of all code: where to write, and a seed, so that the weights are always the same.
@@ -86,7 +87,7 @@ class Bed:
 
         batch: by default 3 rows of normal numbers, of whole ones for integers.
         """
-        read = sources.read(source, source)
+        read = sources.read(source)
         contract = make_contract(read, Options())
         session = self.keras(toolchain, mode)
         options = LoadOptions(flavour)

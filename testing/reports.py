@@ -13,7 +13,8 @@ from converter.errors import NotProven, ServingFailed
 from converter.options import Options
 from converter.report.model import AttemptReport, Report
 from converter.toolchain.session import Array
-from converter.verdict.compare import Rule, Verdict, compare
+from converter.verdict.compare import Verdict, compare
+from converter.verdict.rule import Rule
 
 PROTOCOLS = ("rest row", "rest columnar", "grpc")
 RULE = Rule(1e-4, 1e-5)

@@ -57,6 +57,12 @@ def test_the_whole_orchestrator_never_imports_tensorflow_or_keras() -> None:
     assert loaded.isdisjoint({"tensorflow", "keras", "tf_keras"})
 
 
+def test_what_needs_no_toolchain_needs_no_arrays_here_either() -> None:
+    """They would take longer to import than the model takes to convert."""
+    loaded = _modules_after("import converter.cli.convert, converter.pipeline")
+    assert loaded.isdisjoint({"numpy", "h5py", "grpc", "requests"})
+
+
 def test_inspect_reads_a_file_by_path_or_text(tmp_path: Path) -> None:
     path = write_h5(tmp_path / "model.h5")
     assert converter.inspect(str(path)) == converter.inspect(path)

@@ -23,7 +23,7 @@ EXIT_CODES = {
     2: {"usage", "target-not-writable", "target-full", "version-exists"},
     3: {
         *("source", "source-not-found", "source-not-readable", "source-not-hdf5"),
-        *("source-keras-zip", "source-truncated", "source-weights-only"),
+        *("source-keras-zip", "source-truncated", "source-changed", "source-weights-only"),
         *(
             "source-no-keras-model",
             "source-config-unreadable",

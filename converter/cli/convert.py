@@ -59,16 +59,20 @@ def command(
     The result is served and asked over REST and gRPC; its answers are held against predictions of
     the Keras that wrote the file. Nothing appears in EXPORT_DIR unless they agree.
     """
-    from converter import pipeline
-    from converter.cli.reporting import Reporting
+    from converter.isolation import COMPILES, Child
 
     options = Options(verify=not no_verify, **chosen)
-    reporting = Reporting(report_dir, junit, as_json)
-    with (
-        console.progress(quiet=as_json) as progress,
-        pipeline.pool_for(options, progress) as pool,
-    ):
-        report = pipeline.run(model, export_dir, options, pool, progress)
+    with Child(*COMPILES) as child:
+        # Both import what they need at the same time.
+        from converter import pipeline
+        from converter.cli.reporting import Reporting
+
+        reporting = Reporting(report_dir, junit, as_json)
+        with (
+            console.progress(quiet=as_json) as progress,
+            pipeline.pool_for(options, progress) as pool,
+        ):
+            report = pipeline.run(model, export_dir, options, pool, progress, child=child)
     if report.published is not None and not as_json:
         reporting.result = str(report.published)
     return reporting.finish(report)

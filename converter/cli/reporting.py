@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from converter.cli import console
-from converter.report import files, terminal
+from converter.report import terminal
 from converter.report.model import Report, as_dict
 
 
@@ -31,10 +31,17 @@ class Reporting:
                 console.say(line)
             if self.result:
                 click.echo(self.result)
+        self._write(report)
+        if report.error is not None and not self.as_json:
+            raise report.error
+        return report.exit_code
+
+    def _write(self, report: Report) -> None:
+        if self.folder is None and self.junit is None:
+            return
+        from converter.report import files
+
         if self.folder is not None:
             files.write(report, self.folder)
         if self.junit is not None:
             files.write_junit(report, self.junit)
-        if report.error is not None and not self.as_json:
-            raise report.error
-        return report.exit_code

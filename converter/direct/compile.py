@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-from converter.direct import keras1, layers, saved_model, weights
+from converter.direct import layers, saved_model, weights
 from converter.direct.architecture import Layer, layer_of, model_of
 from converter.direct.compiler import Compiler, weights_of
 from converter.direct.graph import Graph, Tensor, Type
@@ -50,6 +50,8 @@ def compile_model(request: Request) -> None:
         compiler = Compiler(Meaning(request.writer, request.dialect), request.freeze)
         config, groups = dict(request.config), weights.by_layer(file)
         if request.dialect == "keras1":
+            from converter.direct import keras1
+
             config, groups = keras1.translated(config), keras1.renamed(groups)
         outer = layer_of(config)
         known = model_of(outer, "")

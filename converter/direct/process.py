@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from converter.source.model import Port, SourceModel, Writer
 
 
 def convert(
+    child: isolation.Child,
     source: SourceModel,
     copy: Path,
     folder: Path,
@@ -37,7 +37,7 @@ def convert(
         "freeze": freeze,
     }
     try:
-        isolation.ask(__name__, [str(seconds)], seconds=seconds, given=given)
+        child.ask(__name__, given, seconds=seconds)
     except isolation.ChildBroken as error:
         raise SourceTruncated(
             f"{source.path} could not be compiled",
@@ -46,12 +46,8 @@ def convert(
         ) from error
 
 
-def main(arguments: list[str]) -> int:
-    """The child: compile what is asked for."""
-    return isolation.answer(_compile, seconds=float(arguments[0]))
-
-
-def _compile(given: dict[str, Any]) -> None:
+def work(given: dict[str, Any]) -> None:
+    """In the child: compile."""
     from converter.direct.compile import Request, compile_model
 
     contract = given["contract"]
@@ -86,7 +82,3 @@ def _compile(given: dict[str, Any]) -> None:
 def _port(plain: dict[str, Any]) -> Port:
     shape = plain["shape"]
     return Port(**dict(plain, shape=None if shape is None else tuple(shape)))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

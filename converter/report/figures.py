@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from converter.report.model import AttemptReport, Report
 from converter.report.words import AGAINST_THE_REFERENCE, CHECKS, protocol
-from converter.verdict.compare import Verdict
+
+if TYPE_CHECKING:
+    from converter.verdict.compare import Verdict
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import converter
 from converter.errors import NotProven, ServingFailed, WorkerError
@@ -22,7 +23,9 @@ from converter.report import words
 from converter.report.figures import Group, by_protocol, has_figures
 from converter.report.markup import multiline, node
 from converter.report.model import AttemptReport, Report
-from converter.verdict.compare import Verdict
+
+if TYPE_CHECKING:
+    from converter.verdict.compare import Verdict
 
 
 @dataclass(frozen=True)

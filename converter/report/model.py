@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from converter.errors import ConvertH5Error
 from converter.options import Options
-from converter.verdict.compare import Verdict
-from converter.verdict.diagnosis import Diagnosis
+
+if TYPE_CHECKING:
+    from converter.verdict.compare import Verdict
+    from converter.verdict.diagnosis import Diagnosis
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ from converter.source.model import Contents, Finding, WeightFacts
 DEADLINE = 60.0
 
 
-def contents(path: Path, size: int, name: Path) -> Contents:
+def contents(child: isolation.Child, path: Path, size: int, name: Path) -> Contents:
     """The Contents of the file at `path`, which is called `name` in messages.
 
     Raises the SourceError that fits; SourceTruncated when the HDF5 library crashes or hangs.
     """
-    arguments = [str(path.absolute()), str(size)]
+    given = {"path": str(path.absolute()), "size": size}
     try:
-        return _rebuilt(isolation.ask(__name__, arguments, seconds=DEADLINE))
+        return _rebuilt(child.ask(__name__, given, seconds=DEADLINE))
     except isolation.ChildBroken as error:
         raise SourceTruncated(
             f"{name} is damaged beyond what the HDF5 library can read",
@@ -46,15 +45,8 @@ def _rebuilt(plain: dict[str, Any]) -> Contents:
     )
 
 
-def main(arguments: list[str]) -> int:
-    """The child: look at the file and print what it holds, or the error, as JSON."""
+def work(given: dict[str, Any]) -> dict[str, Any]:
+    """In the child: look at the file."""
     from converter.source import contents as looking
 
-    def look(_: object) -> dict[str, Any]:
-        return dataclasses.asdict(looking.look(Path(arguments[0]), int(arguments[1])))
-
-    return isolation.answer(look, seconds=DEADLINE)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return dataclasses.asdict(looking.look(Path(given["path"]), given["size"]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import ConfigUnreadable
+from converter.isolation import READS, Child
 from converter.source import config as configs
 from converter.source import isolated, safety, signature, writer
 from converter.source.model import Contents, Finding, Layer, Port, SourceModel, WeightFacts
@@ -22,16 +23,19 @@ MAX_JSON_CHARACTERS = 256 * 1024 * 1024
 MAX_JSON_DEPTH = 500
 
 
-def read(path: Path, name: Path | None = None) -> SourceModel:
+def read(path: Path) -> SourceModel:
     """Everything the file says. The file is opened for reading only and never loaded.
-
-    name: what the file is called in messages and in the result, when `path` is a copy of it.
 
     Raises the SourceError that fits; a weights-only file is not an error here.
     """
+    with Child(*READS) as child:
+        return read_copy(path, path, child)
+
+
+def read_copy(path: Path, name: Path, child: Child) -> SourceModel:
+    """read() of a copy at `path`, by `child`. name: what messages and the result call the file."""
     size = signature.check(path)
-    known = name or path
-    return interpreted(known, size, isolated.contents(path, size, known))
+    return interpreted(name, size, isolated.contents(child, path, size, name))
 
 
 def interpreted(path: Path, size: int, contents: Contents) -> SourceModel:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from converter.errors import ToolchainError
 from converter.toolchain import provision
 from converter.toolchain.catalog import Toolchain
-from converter.toolchain.link import Link
-from converter.toolchain.session import Deadlines, Mode, Session
+from converter.toolchain.facts import Deadlines, Mode
+
+if TYPE_CHECKING:
+    from converter.toolchain.link import Link
+    from converter.toolchain.session import Session
 
 # A worker is started anew after this many uses: graphs and caches of old TensorFlows only grow.
 USES = 100
@@ -78,6 +82,8 @@ class Pool:
         python = self.provide(toolchain)
         while len(self._sessions) >= LIVE:
             self._sessions.pop(next(iter(self._sessions))).close()
+        from converter.toolchain.session import Session
+
         started = Session.start(
             python,
             name=toolchain.id,
@@ -95,6 +101,8 @@ class Pool:
         Raises a ToolchainError.
         """
         session = self._session(toolchain, "eager", SERVE)
+        from converter.toolchain.link import Link
+
         link = self._links.get(session.process.pid)
         if link is not None and not link.alive:
             # It is still dying, or its streams make no sense any more.

@@ -10,9 +10,10 @@ from typing import Any
 from converter.contract import Contract
 from converter.options import SERVING_DEFAULT
 from converter.source.model import Layer, SourceModel
-from converter.toolchain.session import Array, LoadOptions, Session
-from converter.verdict.compare import Rule
+from converter.toolchain.facts import LoadOptions
+from converter.toolchain.session import Array, Session
 from converter.verdict.reference import Answers
+from converter.verdict.rule import Rule
 from converter.verdict.samples import Batch
 
 # Names of layers from the outermost model inwards, or an input as 'input/KEY'.

@@ -15,17 +15,7 @@ import numpy as np
 
 from converter.toolchain.session import Array
 from converter.verdict.histogram import histogram, told
-
-
-@dataclass(frozen=True)
-class Rule:
-    """|a - b| <= atol + rtol * |b|."""
-
-    rtol: float
-    atol: float
-
-    def __str__(self) -> str:
-        return f"|a-b| <= {self.atol:g} + {self.rtol:g}*|b|"
+from converter.verdict.rule import Rule
 
 
 @dataclass(frozen=True)

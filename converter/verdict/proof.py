@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from converter.toolchain.session import Array
-from converter.verdict.compare import Rule, Verdict, compare
+from converter.verdict.compare import Verdict, compare
 from converter.verdict.reference import Answers, Reference
+from converter.verdict.rule import Rule
 from converter.verdict.samples import Batch
 
 # How often a model that is random by design is asked, and how many standard errors its mean may

@@ -10,7 +10,7 @@ import numpy as np
 
 from converter.errors import EmptyOutput, NoUsableSamples, WorkerRaised
 from converter.toolchain.session import Array, Session
-from converter.verdict.compare import Rule
+from converter.verdict.rule import Rule
 from converter.verdict.samples import LENGTHS, SCALES, Batch, Recipe, nudged
 
 Answers = dict[str, Array]

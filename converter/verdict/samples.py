@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from converter.errors import UsageError
-from converter.toolchain.session import Array, TensorFacts
+from converter.toolchain.facts import TensorFacts
+from converter.toolchain.session import Array
 from converter.verdict.vocabulary import Demand
 
 Batch = dict[str, Array]

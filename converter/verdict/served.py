@@ -11,9 +11,10 @@ from converter.serving.client.errors import NotCarried
 from converter.serving.endpoint import Endpoint
 from converter.toolchain.session import Array
 from converter.verdict import proof
-from converter.verdict.compare import Rule, Verdict
+from converter.verdict.compare import Verdict
 from converter.verdict.proof import NotAsked, Proof
 from converter.verdict.reference import Answers, Reference
+from converter.verdict.rule import Rule
 from converter.verdict.samples import Batch
 
 

@@ -10,6 +10,7 @@ import pytest
 from converter import contract as contracts
 from converter.direct import process
 from converter.errors import NotDirect, SourceTruncated
+from converter.isolation import COMPILES, Child
 from converter.options import Options
 from converter.source.read import read
 from testing import cli
@@ -20,7 +21,8 @@ DIGITS = "digits-tf.keras-2.15.h5"
 def _convert(source: Path, folder: Path, *, freeze: bool = False, seconds: float = 60.0) -> None:
     model = read(source)
     contract = contracts.make(model, Options()).fields()
-    process.convert(model, source, folder, contract, freeze=freeze, seconds=seconds)
+    with Child(*COMPILES) as child:
+        process.convert(child, model, source, folder, contract, freeze=freeze, seconds=seconds)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -43,8 +45,10 @@ def test_what_is_not_known_is_told_with_its_place(fixtures_folder: Path, tmp_pat
     model = read(fixtures_folder / DIGITS)
     model.config["config"]["layers"][1]["class_name"] = "Mystery"
     contract = contracts.make(model, Options()).fields()
-    with pytest.raises(NotDirect, match=r"'conv1' \(Mystery\)"):
-        process.convert(model, model.path, tmp_path / "m", contract, freeze=False, seconds=60)
+    with Child() as child, pytest.raises(NotDirect, match=r"'conv1' \(Mystery\)"):
+        process.convert(
+            child, model, model.path, tmp_path / "m", contract, freeze=False, seconds=60
+        )
     assert not (tmp_path / "m").exists()
 
 

@@ -1,13 +1,14 @@
-"""The copy that is scanned is the copy that is loaded, and the source stays as it was."""
+"""What is scanned is what is loaded or compiled, and the source stays as it was."""
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from converter.errors import NotHDF5, SourceNotFound, UsageError
+from converter.errors import NotHDF5, SourceChanged, SourceNotFound, UsageError
 from converter.source import snapshot
 from testing.hdf5 import sha256, write_model
 
@@ -64,3 +65,28 @@ def test_a_folder_that_takes_no_copy_is_a_usage_error(tmp_path: Path) -> None:
     path = write_model(tmp_path / "source.h5")
     with pytest.raises(UsageError, match="could not be copied"):
         snapshot.take(path, tmp_path / "missing")
+
+
+def test_what_is_watched_stays_where_it_is_and_has_its_digest(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "source.h5")
+    with snapshot.watch(path) as digest:
+        assert digest() == sha256(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_change_of_what_is_watched_is_told(tmp_path: Path) -> None:
+    """Even where whoever wrote sets the time back."""
+    path = write_model(tmp_path / "source.h5")
+    before = path.stat()
+    with snapshot.watch(path) as digest:
+        with path.open("r+b") as file:
+            file.seek(2000)
+            file.write(b"other")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(SourceChanged, match=r"source\.h5 was changed"):
+            digest()
+
+
+def test_what_is_no_source_is_not_watched(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound), snapshot.watch(tmp_path / "none.h5"):
+        pass

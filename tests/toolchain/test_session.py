@@ -14,7 +14,8 @@ import pytest
 
 from converter.errors import WorkerDied, WorkerRaised, WorkerTimeout
 from converter.toolchain import catalog, provision
-from converter.toolchain.session import Deadlines, LoadOptions, Session, worker_environment
+from converter.toolchain.facts import Deadlines, LoadOptions
+from converter.toolchain.session import Session, worker_environment
 
 pytestmark = pytest.mark.toolchain("tf2.15")
 

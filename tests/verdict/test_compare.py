@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from converter.toolchain.session import Array
-from converter.verdict.compare import Rule, Verdict, compare
+from converter.verdict.compare import Verdict, compare
+from converter.verdict.rule import Rule
 
 RULE = Rule(rtol=1e-4, atol=1e-5)
 EXACT = Rule(rtol=0.0, atol=0.0)

@@ -9,9 +9,9 @@ import pytest
 
 from converter.toolchain.session import Array
 from converter.verdict import proof
-from converter.verdict.compare import Rule
 from converter.verdict.proof import NotAsked, Proof, agree, prove, prove_random
 from converter.verdict.reference import Answers, Reference
+from converter.verdict.rule import Rule
 from converter.verdict.samples import Batch
 
 RULE = Rule(rtol=1e-4, atol=1e-5)

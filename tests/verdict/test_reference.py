@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from converter.errors import EmptyOutput, NoUsableSamples, WorkerDied, WorkerRaised
-from converter.toolchain.session import Array, Session, TensorFacts
-from converter.verdict.compare import Rule
+from converter.toolchain.facts import TensorFacts
+from converter.toolchain.session import Array, Session
 from converter.verdict.reference import Reference, predict, predicted
+from converter.verdict.rule import Rule
 from converter.verdict.samples import LENGTHS, Recipe
 from converter.verdict.vocabulary import Demand
 

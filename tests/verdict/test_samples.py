@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.errors import UsageError
-from converter.toolchain.session import TensorFacts
+from converter.toolchain.facts import TensorFacts
 from converter.verdict.samples import UNKNOWN_VOCABULARY, Batch, Recipe, load_npz, nudged
 from converter.verdict.vocabulary import Demand
 

@@ -14,8 +14,9 @@ from converter.errors import WorkerRaised
 from converter.options import Options
 from converter.source import read as sources
 from converter.toolchain import catalog
+from converter.toolchain.facts import LoadOptions, Mode
 from converter.toolchain.pool import Pool
-from converter.toolchain.session import Array, LoadOptions, Mode, Session
+from converter.toolchain.session import Array, Session
 from testing import fixtures
 from testing.planting import Bed
 
@@ -31,7 +32,7 @@ def _mode(strategy: str) -> Mode:
 def _inputs(session: Session, path: Path, flavour: str) -> dict[str, Array]:
     """Load `path`; two rows for each input, ids for the embedding."""
     model = session.load_h5(path, LoadOptions(flavour))
-    keys = make_contract(sources.read(path, path), Options()).inputs
+    keys = make_contract(sources.read(path), Options()).inputs
     random = np.random.default_rng(0)
     found = {}
     for key, fact in zip(keys, model.inputs, strict=True):
@@ -83,7 +84,7 @@ def test_every_layer_of_a_right_conversion_is_found_and_agrees(
     inputs = _inputs(worker, path, entry["flavour"])
     layers = worker.source_layers(list(inputs.values()))
     assert len(layers) > 1
-    contract = make_contract(sources.read(path, path), Options())
+    contract = make_contract(sources.read(path), Options())
     worker.convert(strategy, tmp_path / "m", contract.fields(), False)
     serving = pool.session(catalog.get(_serving(entry["toolchain"])), "eager", "serve here")
     told = _compare(serving, tmp_path / "m", inputs, layers)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from converter.toolchain import catalog
+from converter.toolchain.facts import LoadOptions, Mode
 from converter.toolchain.pool import Pool
-from converter.toolchain.session import LoadOptions, Mode
 from testing import fixtures
 
 

@@ -15,8 +15,9 @@ import pytest
 from converter import rules
 from converter.errors import WorkerRaised
 from converter.toolchain import catalog
+from converter.toolchain.facts import LoadOptions, Mode
 from converter.toolchain.pool import Pool
-from converter.toolchain.session import Array, LoadOptions, Mode, Session
+from converter.toolchain.session import Array, Session
 from testing import fixtures
 
 CONTRACT: dict[str, Any] = {

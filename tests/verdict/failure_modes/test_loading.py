@@ -13,7 +13,7 @@ import h5py
 import pytest
 
 from converter.errors import WorkerRaised
-from converter.toolchain.session import LoadOptions, Mode
+from converter.toolchain.facts import LoadOptions, Mode
 from converter.verdict.diagnosis import explain
 from testing.planting import Bed
 

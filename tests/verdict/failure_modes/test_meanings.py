@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from converter.toolchain import catalog
-from converter.toolchain.session import LoadOptions
+from converter.toolchain.facts import LoadOptions
 from testing.planting import TWINS, Bed
 
 GATE = """

@@ -192,7 +192,7 @@ def test_a_message_that_nobody_met_is_not_explained() -> None:
 
 def test_a_message_names_the_layer_that_it_is_about(bed: Bed) -> None:
     source = bed.fixtures / "digits-tf.keras-2.15.h5"
-    read = sources.read(source, source)
+    read = sources.read(source)
     found = explain("Could not find variable digits/conv2_1/kernel. This could mean", read)
     assert found is not None
     assert (found.layer, found.class_name) == ("conv2", "Conv2D")
