@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,11 @@ ALL_SERVERS = (
 SERVERS = (ALL_SERVERS[0], ALL_SERVERS[-1])
 RTOL, ATOL = 1e-5, 1e-6
 
+# Names of cases by family.
+Cases = Mapping[str, Sequence[str]]
+# What a toolchain answers: its id, a SavedModel, the keys, the inputs; the outputs by the keys.
+Answer = Callable[[str, Path, contracts.Contract, list[Array]], list[Array]]
+
 
 @dataclass(frozen=True)
 class Written:
@@ -65,22 +71,21 @@ def names(family: str) -> list[str]:
         sys.path.remove(str(CASES))
 
 
-@dataclass(frozen=True)
-class Share:
+def share(families: Sequence[str], first: int = 0, step: int = 1) -> Cases:
     """Every `step`-th case of some families, from number `first` on."""
+    known = [(family, name) for family in families for name in names(family)]
+    chosen: dict[str, list[str]] = {family: [] for family in families}
+    for family, name in known[first::step]:
+        chosen[family].append(name)
+    return chosen
 
-    families: Sequence[str]
-    first: int = 0
-    step: int = 1
 
-
-def write(writer: Writer, share: Share, folder: Path) -> list[Written]:
-    """The cases of `share` that `writer` can build, saved below `folder`."""
+def write(writer: Writer, cases: Cases, folder: Path) -> list[Written]:
+    """The `cases` that `writer` can build, saved below `folder`."""
     (python,) = toolchains.require(writer.toolchain)
-    chosen = [str(share.first), str(share.step), *share.families]
     done = subprocess.run(
-        [str(python), str(CASES), writer.flavour, str(folder), *chosen],
-        stdin=subprocess.DEVNULL,
+        [str(python), str(CASES), writer.flavour, str(folder)],
+        input=json.dumps(cases),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -89,7 +94,7 @@ def write(writer: Writer, share: Share, folder: Path) -> list[Written]:
     )
     assert done.returncode == 0, done.stdout[-4000:]
     found = []
-    for family in share.families:
+    for family in cases:
         told: dict[str, int | str] = json.loads((folder / family / "told.json").read_text())
         found += [
             read_case(name, folder / family / str(number))
@@ -142,6 +147,31 @@ def answers(
     return [got[key] for key in contract.outputs]
 
 
+def remembered(answer: Answer, folder: Path) -> Answer:
+    """answer(), which keeps in `folder` what it was told.
+
+    Of files by several Kerases direct makes the same SavedModel, to the byte; a TensorFlow is asked
+    the same questions of it once.
+    """
+
+    def recall(
+        server: str, saved: Path, contract: contracts.Contract, inputs: list[Array]
+    ) -> list[Array]:
+        files = (path for path in sorted(saved.rglob("*")) if path.is_file())
+        parts = [server.encode(), *(path.read_bytes() for path in files)]
+        parts += [f"{x.dtype}{x.shape}".encode() + x.tobytes() for x in inputs]
+        joined = b"".join(hashlib.sha256(part).digest() for part in parts)
+        place = folder / f"{hashlib.sha256(joined).hexdigest()}.npz"
+        if not place.exists():
+            got = answer(server, saved, contract, inputs)
+            np.savez(place, *got)
+            return got
+        with np.load(place) as stored:
+            return [stored[f"arr_{number}"] for number in range(len(stored.files))]
+
+    return recall
+
+
 def apart(expected: list[Array], got: list[Array]) -> Iterator[str]:
     """What is wrong with answers, a line each."""
     for number, (want, have) in enumerate(zip(expected, got, strict=True)):
@@ -155,10 +185,10 @@ def apart(expected: list[Array], got: list[Array]) -> Iterator[str]:
 
 
 def check(
-    pool: Pool, writer: str, share: Share, folder: Path, servers: Sequence[str]
+    answer: Answer, writer: str, cases: Cases, folder: Path, servers: Sequence[str]
 ) -> tuple[list[str], dict[str, float]]:
-    """The cases of a share by one writer in servers: (what is wrong, largest errors)."""
-    written = write(WRITERS[writer], share, folder)
+    """Cases by one writer in servers: (what is wrong, largest errors)."""
+    written = write(WRITERS[writer], cases, folder)
     wrong: list[str] = []
     errors: dict[str, float] = {}
     contracts_of: dict[str, contracts.Contract] = {}
@@ -172,7 +202,7 @@ def check(
         for case in [c for c in written if c.name in contracts_of]:
             contract, saved = contracts_of[case.name], case.path.with_suffix("")
             try:
-                got = answers(pool, server, saved, contract, case.inputs)
+                got = answer(server, saved, contract, case.inputs)
             except Exception as error:
                 wrong.append(f"{case.name} in {server}: {type(error).__name__}: {error}")
                 continue

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--toolchain ID` (repeatable) keeps only the tests that need one of these toolchains.
 
-    `--write-layers`: see tests/direct/conftest.py.
+    `--write-pages`: see tests/direct/conftest.py.
     """
     parser.addoption("--toolchain", action="append", default=[], metavar="ID")
-    parser.addoption("--write-layers", action="store_true", help="write docs/direct-layers.md")
+    parser.addoption("--write-pages", action="store_true", help="run all, write docs/direct-*.md")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,8 +1,8 @@
-"""Run inside a toolchain: `python testing/layer_cases FLAVOUR FOLDER FIRST STEP FAMILY...`.
+"""Run inside a toolchain: `python testing/layer_cases FLAVOUR FOLDER`, with cases on its input.
 
-Builds every STEP-th case of all families, from number FIRST on, gives them seeded weights, saves
-them as FOLDER/<family>/<n>.h5 and their questions and answers as <n>.npz beside it. told.json there
-says, by the case's name, either the number n or why this Keras has no such model.
+Those are JSON, {family: names}. Builds them, gives them seeded weights, saves them as
+FOLDER/<family>/<n>.h5 and their questions and answers as <n>.npz beside it. told.json there says,
+by the case's name, either the number n or why this Keras has no such model.
 """
 
 import importlib
@@ -20,14 +20,12 @@ from environment import Environment
 from kit import Kit
 
 
-def main(flavour, folder, first, step, *families):
+def main(flavour, folder):
     environment = Environment(flavour)
-    before = -int(first)
-    for family in families:
+    for family, names in json.load(sys.stdin).items():
         cases = importlib.import_module(family).CASES
-        chosen = [(n, c) for n, c in enumerate(cases) if (before + n) % int(step) == 0]
+        chosen = [(number, case) for number, case in enumerate(cases) if case.name in names]
         write_family(environment, flavour, chosen, os.path.join(folder, family))
-        before += len(cases)
 
 
 def write_family(environment, flavour, cases, folder):

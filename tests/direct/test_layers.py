@@ -6,7 +6,9 @@ absent for that writer.
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,8 @@ import pytest
 from converter.toolchain.pool import Pool
 from fixtures.make import WRITERS
 from testing import direct, toolchains
-from tests.direct.conftest import MEASURED
+from tests.direct import pages
+from tests.direct.conftest import LAYERS
 
 # Families of Keras 1, whose layers have other names and arguments, are for its one writer.
 KERAS_1 = "keras-1.2.2"
@@ -32,21 +35,45 @@ def test_answers_as_the_writer_does(
     writer: str,
     pool: Pool,
     tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     pytestconfig: pytest.Config,
     record_property: Callable[[str, object], None],
 ) -> None:
     """A share of the cases, another one for each writer, in the oldest and the newest TensorFlow;
     every case, and those between too, where the page is written.
     """
-    everything = pytestconfig.getoption("--write-layers")
+    everything = pytestconfig.getoption("--write-pages")
     servers = direct.ALL_SERVERS if everything else direct.SERVERS
     toolchains.require(WRITERS[writer].toolchain, *servers)
     place = list(WRITERS).index(writer)
-    share = direct.Share(_families(writer), *((0, 1) if everything else (place, STEP)))
-    wrong, errors = direct.check(pool, writer, share, tmp_path, servers)
-    record_property(MEASURED, json.dumps([writer, errors]))
+    cases = direct.share(_families(writer), *((0, 1) if everything else (place, STEP)))
+    answer: direct.Answer = functools.partial(direct.answers, pool)
+    if everything:
+        answer = direct.remembered(answer, _of_this_run(tmp_path_factory))
+    wrong, errors = direct.check(answer, writer, cases, tmp_path, servers)
+    record_property(LAYERS, json.dumps([writer, errors]))
     assert errors
     assert wrong == []
+
+
+def _of_this_run(factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run, whichever of its processes this is."""
+    here = factory.getbasetemp()
+    folder = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "answers"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def test_the_page_shows_the_figures_of_every_writer() -> None:
+    known = pages.LAYERS.read()
+    assert list(known) == list(WRITERS)
+    assert pages.LAYERS.path.read_text(encoding="utf-8") == pages.LAYERS.shown(known)
+
+
+@pytest.mark.parametrize("family", direct.families())
+def test_every_layer_of_the_cases_is_on_the_page(family: str) -> None:
+    on_the_page = {layer for row in pages.LAYERS.read().values() for layer in row}
+    assert {name.split(":")[0] for name in direct.names(family)} <= on_the_page
 
 
 @pytest.mark.parametrize("family", direct.families())
