@@ -275,12 +275,6 @@ RULES = (
         "layer_normalization.py of keras 2.15; ops/nn.py layer_normalization of keras 3.15",
     ),
     Rule(
-        "attention_scores",
-        "whether MultiHeadAttention of half precision scores in float32",
-        lambda writer: "wide" if _keras_3(writer) else "narrow",
-        "backend/tensorflow/nn.py dot_product_attention of keras 3.15",
-    ),
-    Rule(
         "bins",
         "what Discretization makes where its config says 'bins': the number of the bin, as int32",
         lambda writer: "int32" if _release(writer, tf=(2, 5)) else "unsure",

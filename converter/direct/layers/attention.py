@@ -156,8 +156,8 @@ def _headed(call: Call, heads: int, shared: int, size: int) -> list[Tensor]:
     asking = _heads(_projected(call, "query", query), heads)
     keys = _heads(_projected(call, "key", key), shared)
     values = _heads(_projected(call, "value", value), shared)
-    scores = _scores(call, _shared(asking, shared), keys, 1 / math.sqrt(size))
-    scores = _unshared(scores, heads, query)
+    scaled = _shared(asking, shared) * (1 / math.sqrt(size))
+    scores = _unshared(ops.batch_matmul(scaled, keys, adj_y=True), heads, query)
     weights = _weighted(call, scores, _allowed(call, query, value, key))
     weights = ops.cast(weights, query.dtype)
     found = _unshared(ops.batch_matmul(_shared(weights, shared), values), heads, query)
@@ -179,14 +179,6 @@ def _unshared(x: Tensor, heads: int, query: Tensor) -> Tensor:
     if x.shape[1] == heads:
         return x
     return ops.reshape(x, [ops.dim(x, 0), heads, ops.dim(query, 1), ops.dim(x, 3)])
-
-
-def _scores(call: Call, asking: Tensor, keys: Tensor, scale: float) -> Tensor:
-    """How well keys answer. Keras 3 is precise with halves where it does not show the weights."""
-    halves = asking.dtype in ("float16", "bfloat16") and not _weights_known(call)
-    if halves and call.meaning.of("attention_scores") == "wide":
-        return ops.cast(ops.batch_matmul(asking, keys, adj_y=True), "float32") * scale
-    return ops.batch_matmul(asking * scale, keys, adj_y=True)
 
 
 def _weights_known(call: Call) -> bool:
