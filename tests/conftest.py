@@ -16,10 +16,11 @@ ROOT = Path(__file__).parents[1]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--toolchain ID` (repeatable) keeps only the tests that need one of these toolchains.
 
-    `--write-pages`: see tests/direct/conftest.py.
+    `--everything` takes every case where a run else takes a share of them, which are hours, and
+    writes the pages of what was measured (see tests/direct/conftest.py).
     """
     parser.addoption("--toolchain", action="append", default=[], metavar="ID")
-    parser.addoption("--write-pages", action="store_true", help="run all, write docs/direct-*.md")
+    parser.addoption("--everything", action="store_true")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Write the pages, when asked to, with what passed."""
-    if not config.getoption("--write-pages"):
+    if not config.getoption("--everything"):
         return
     layers = {}
     applications: dict[str, dict[str, str]] = defaultdict(dict)

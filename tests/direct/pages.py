@@ -20,7 +20,7 @@ with seeded random weights, converted by `direct`, and asked in TensorFlow 1.12,
 wrote the file, over all settings (so many as are in brackets) and all six; every test holds it to
 1e-6 + 1e-5 of the value. An empty place is a layer that this Keras does not have, or cannot save.
 
-Written by `pytest tests/direct/test_layers.py --write-pages`, from
+Written by `pytest tests/direct/test_layers.py --everything`, from
 [direct-layers.json](direct-layers.json).
 """,
     rows="layer",
@@ -36,7 +36,7 @@ converted by `convert-h5 --strategy direct` and proven: served, asked over REST 
 compared with the predictions of the Keras that wrote it. A figure is the largest absolute
 difference. Where there is a sentence, it is the reason why `direct` does not convert the model.
 
-Written by `pytest tests/direct/test_applications.py --write-pages`, from
+Written by `pytest tests/direct/test_applications.py --everything`, from
 [direct-applications.json](direct-applications.json).
 """,
     rows="model",

@@ -22,8 +22,8 @@ from tests.direct.conftest import LAYERS
 
 # Families of Keras 1, whose layers have other names and arguments, are for its one writer.
 KERAS_1 = "keras-1.2.2"
-# All cases of all writers take an hour.
-STEP = 12
+# All cases of all writers take two hours of two cores.
+STEP = 20
 
 
 def _families(writer: str) -> list[str]:
@@ -42,7 +42,7 @@ def test_answers_as_the_writer_does(
     """A share of the cases, another one for each writer, in the oldest and the newest TensorFlow;
     every case, and those between too, where the page is written.
     """
-    everything = pytestconfig.getoption("--write-pages")
+    everything = pytestconfig.getoption("--everything")
     servers = direct.ALL_SERVERS if everything else direct.SERVERS
     toolchains.require(WRITERS[writer].toolchain, *servers)
     place = list(WRITERS).index(writer)
