@@ -45,7 +45,7 @@ PIPE_BYTES = 1024 * 1024
 
 # Handed on to workers; everything else, secrets above all, stays here.
 HARMLESS_VARIABLES = (
-    *("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"),
+    *("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH"),
     *("OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS"),
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS"),
 )
@@ -304,10 +304,15 @@ def raised(session: Session, operation: str, described: dict[str, Any]) -> Worke
 
 
 def worker_environment(home: Path) -> dict[str, str]:
-    """The environment of a worker: harmless variables, a private home, no accelerator."""
+    """The environment of a worker: harmless variables, a private home, no accelerator.
+
+    What it leaves behind, as TensorFlow's autograph leaves a file for every function it turned into
+    a graph, goes with its home.
+    """
     environment = {k: os.environ[k] for k in HARMLESS_VARIABLES if k in os.environ}
     environment.update(
         HOME=str(home),
+        TMPDIR=str(home),
         KERAS_HOME=str(home / ".keras"),
         KERAS_BACKEND="tensorflow",
         CUDA_VISIBLE_DEVICES="-1",

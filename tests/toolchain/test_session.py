@@ -169,3 +169,10 @@ def test_no_secret_reaches_a_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "hunter2" not in environment.values()
     assert "PYTHONPATH" not in environment
     assert environment["HOME"] == str(tmp_path)
+
+
+def test_what_a_worker_leaves_behind_goes_with_its_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/somewhere")
+    assert worker_environment(tmp_path)["TMPDIR"] == str(tmp_path)
