@@ -39,13 +39,13 @@ class Page:
         return stored
 
     def write(self, measured: Figures) -> None:
-        """Put figures in the place of what was known of their writers, and the page with them."""
-        known = {**self.read(), **measured}
-        ordered = {
-            writer: dict(sorted(known[writer].items(), key=lambda row: row[0].lower()))
-            for writer in WRITERS
-            if writer in known
-        }
+        """Put figures in the place of those that were there, and write the page with them."""
+        known = self.read()
+        ordered = {}
+        for writer in WRITERS:
+            rows = {**known.get(writer, {}), **measured.get(writer, {})}
+            if rows:
+                ordered[writer] = dict(sorted(rows.items(), key=lambda row: row[0].lower()))
         self.data.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
         self.path.write_text(self.shown(ordered), encoding="utf-8")
 
