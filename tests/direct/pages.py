@@ -43,9 +43,14 @@ Written by `pytest tests/direct/test_applications.py --everything`, from
 )
 
 
+def figure(error: float) -> str:
+    """A difference in one digit."""
+    return f"{error:.0e}" if error else "0"
+
+
 def layers(errors: dict[str, float]) -> dict[str, str]:
     """The figures of one writer, from the largest difference of each case, `layer: variant`."""
     found: dict[str, list[float]] = defaultdict(list)
     for case, error in errors.items():
         found[case.split(":")[0]].append(error)
-    return {layer: f"{max(figures):.0e} ({len(figures)})" for layer, figures in found.items()}
+    return {layer: f"{figure(max(figures))} ({len(figures)})" for layer, figures in found.items()}

@@ -89,7 +89,7 @@ def test_converts_and_is_proven(
     assert report.error is None
     assert report.proof is not None
     largest = max(v.max_abs for v in report.proof.verdicts if v.check == "answer")
-    record_property(APPLICATION, json.dumps([*application, f"{largest:.0e}"]))
+    record_property(APPLICATION, json.dumps([*application, pages.figure(largest)]))
 
 
 def test_code_of_its_own_is_named(
