@@ -17,7 +17,8 @@ import google_crc32c
 import numpy as np
 
 from converter.direct.dtypes import DATA_TYPES
-from converter.direct.graph import Variable, shape_proto
+from converter.direct.graph import Variable
+from converter.direct.protos import shape_proto
 from converter.wire.graph_pb2 import BundleEntryProto, BundleHeaderProto
 
 Array = np.ndarray[Any, Any]

@@ -15,8 +15,9 @@ import h5py
 from converter.direct import layers, saved_model, weights
 from converter.direct.architecture import Layer, layer_of, model_of
 from converter.direct.compiler import Compiler, weights_of
-from converter.direct.graph import Graph, Tensor, Type
+from converter.direct.graph import Graph, Tensor
 from converter.direct.meanings import Meaning
+from converter.direct.protos import Type
 from converter.errors import NotDirect
 from converter.source.model import Port, Writer
 

@@ -1,8 +1,8 @@
 """A TensorFlow graph under construction: nodes with known dtypes and shapes, in scopes.
 
 Only operations and attributes that TensorFlow 1.12 and 2.21 both know may be used
-(tests/direct/test_ops.py loads every one of them in both). Nothing here depends on time, order of
-hashes or the machine: the same calls make the same bytes.
+(tests/direct/test_layers.py runs the graphs of all layers in both). Nothing here depends on time,
+order of hashes or the machine: the same calls make the same bytes.
 
 Inside a loop (see ops/loops.py) a tensor from outside is brought in where it is first used; nodes
 without inputs always stand outside.
@@ -18,12 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from converter.direct.dtypes import DATA_TYPES, dtype_of
+from converter.direct.dtypes import dtype_of
+from converter.direct.protos import Shape, Type, put, tensor_proto
 from converter.direct.weights import as_dtype
-from converter.wire.graph_pb2 import AttrValue, GraphDef, NodeDef
-from converter.wire.tensorflow_pb2 import TensorProto, TensorShapeProto
-
-Shape = tuple[int | None, ...]
+from converter.wire.graph_pb2 import GraphDef, NodeDef
 
 # The GraphDef version of TensorFlow 1.12, so that no consumer is older than the producer.
 PRODUCER = 27
@@ -33,13 +31,6 @@ MAX_CONSTANT_BYTES = 2**31 - 2**26
 
 # Contents in C order, a piece at a time.
 Values = Callable[[], Iterator[np.ndarray[Any, Any]]]
-
-
-@dataclass(frozen=True)
-class Type:
-    """A DataType as the value of an attribute."""
-
-    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +178,7 @@ class Graph:
         made = self.nodes_append(op, name or op)
         made.input.extend([t.name for t in reached] + [f"^{before}" for before in control])
         for key, value in (attrs or {}).items():
-            _attr(made.attr[key], value)
+            put(made.attr[key], value)
         return tuple(
             Tensor(self, made.name if place == 0 else f"{made.name}:{place}", d, s, frame=frame)
             for place, (d, s) in enumerate(outputs)
@@ -261,7 +252,7 @@ class Graph:
             handle = self.one("VarHandleOp", [], "resource", (), attrs, name=name)
             made = Variable(handle.name, dtype, shape, values)
             # TensorFlow finds what handles share by this name.
-            _attr(self.nodes[-1].attr["shared_name"], handle.name)
+            put(self.nodes[-1].attr["shared_name"], handle.name)
             self.variables.append(made)
             self._handles[handle.name] = handle
             return self.read(made, handle, name=f"{name}/Read")
@@ -298,7 +289,7 @@ class Graph:
                 "parallel_iterations": 32,
             }
             for key, value in attrs.items():
-                _attr(made.attr[key], value)
+                put(made.attr[key], value)
             inside = Tensor(self, made.name, tensor.dtype, tensor.shape, frame=frame)
             frame.captured[tensor.name] = inside
         return frame.captured[tensor.name]
@@ -331,73 +322,6 @@ def _broadcast_dim(a: int | None, b: int | None) -> int | None:
     if a != b:
         raise ValueError(f"dimensions of {a} and {b} do not fit")
     return a
-
-
-def tensor_proto(array: np.ndarray[Any, Any], dtype: str) -> TensorProto:
-    """A TensorProto that holds `array`, whose bits are of `dtype`."""
-    proto = TensorProto()
-    proto.dtype = DATA_TYPES[dtype]  # type: ignore[assignment]
-    proto.tensor_shape.CopyFrom(shape_proto(array.shape))
-    if array.dtype.kind in "SUO":
-        proto.string_val.extend(
-            item.encode() if isinstance(item, str) else bytes(item) for item in array.ravel()
-        )
-    else:
-        proto.tensor_content = array.tobytes()
-    return proto
-
-
-def shape_proto(shape: Shape) -> TensorShapeProto:
-    """A TensorShapeProto; None is an unknown dimension."""
-    proto = TensorShapeProto()
-    for size in shape:
-        proto.dim.add(size=-1 if size is None else size)
-    return proto
-
-
-def _attr(attr: AttrValue, value: Any) -> None:
-    """Set an attribute: Type, bool, int, float, str, bytes, shape (tuple), TensorProto, or a list
-    of one of these.
-    """
-    match value:
-        case Type():
-            attr.type = DATA_TYPES[value.name]  # type: ignore[assignment]
-        case bool():
-            attr.b = value
-        case int():
-            attr.i = value
-        case float():
-            attr.f = value
-        case str() | bytes():
-            attr.s = value.encode() if isinstance(value, str) else value
-        case tuple():
-            attr.shape.CopyFrom(shape_proto(value))
-        case TensorProto():
-            attr.tensor.CopyFrom(value)
-        case list():
-            _list_attr(attr.list, value)
-        case _:
-            raise TypeError(f"no attribute holds a {type(value).__name__}")
-
-
-def _list_attr(held: AttrValue.ListValue, values: list[Any]) -> None:
-    held.SetInParent()
-    for value in values:
-        match value:
-            case Type():
-                held.type.append(DATA_TYPES[value.name])  # type: ignore[arg-type]
-            case bool():
-                held.b.append(value)
-            case int():
-                held.i.append(value)
-            case float():
-                held.f.append(value)
-            case str() | bytes():
-                held.s.append(value.encode() if isinstance(value, str) else value)
-            case tuple():
-                held.shape.append(shape_proto(value))
-            case _:
-                raise TypeError(f"no attribute holds a list of {type(value).__name__}")
 
 
 def _legal(name: str) -> str:

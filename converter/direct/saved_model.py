@@ -10,7 +10,8 @@ import numpy as np
 
 from converter.direct import bundle
 from converter.direct.dtypes import DATA_TYPES
-from converter.direct.graph import Graph, Tensor, Type, shape_proto
+from converter.direct.graph import Graph, Tensor
+from converter.direct.protos import Type, shape_proto
 from converter.wire.graph_pb2 import SavedModel, SaverDef
 from converter.wire.tensorflow_pb2 import SignatureDef, TensorInfo
 

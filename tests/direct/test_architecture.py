@@ -9,8 +9,8 @@ import pytest
 from converter.direct import layers
 from converter.direct.architecture import Model, Node, Ref, layer_of, model_of
 from converter.direct.compiler import Compiler
-from converter.direct.graph import Type
 from converter.direct.meanings import Meaning
+from converter.direct.protos import Type
 from converter.errors import NotDirect
 from converter.source.model import Writer
 from testing import models

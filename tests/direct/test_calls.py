@@ -12,9 +12,10 @@ from converter.direct.call import Call
 from converter.direct.calls import promotion, slicing
 from converter.direct.calls.operands import alike, contents, integers, sizes, tensor
 from converter.direct.compiler import Compiler
-from converter.direct.graph import Shape, Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.layers.operations import node_of
 from converter.direct.meanings import Meaning
+from converter.direct.protos import Shape, Type
 from converter.direct.registry import entry
 from converter.errors import NotDirect
 from converter.source.model import Writer

@@ -15,8 +15,9 @@ import pytest
 import converter.direct.layers  # noqa: F401 registers the layers
 from converter.direct.architecture import layer_of
 from converter.direct.compiler import Compiler
-from converter.direct.graph import Shape, Tensor
+from converter.direct.graph import Tensor
 from converter.direct.meanings import Meaning
+from converter.direct.protos import Shape
 from converter.direct.weights import Stored
 from converter.errors import NotDirect
 from converter.source.model import Writer

@@ -19,9 +19,10 @@ import converter.direct.layers  # noqa: F401 registers the layers
 from converter.direct import ops
 from converter.direct.architecture import layer_of
 from converter.direct.compiler import Compiler
-from converter.direct.graph import Graph, Shape, Tensor
+from converter.direct.graph import Graph, Tensor
 from converter.direct.meanings import Meaning
 from converter.direct.ops import loops
+from converter.direct.protos import Shape
 from converter.direct.registry import roles_of
 from converter.direct.weights import Array, Stored
 from converter.errors import NotDirect

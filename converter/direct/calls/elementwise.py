@@ -20,8 +20,9 @@ from converter.direct.calls.operands import (
 )
 from converter.direct.calls.table import function
 from converter.direct.dtypes import INTEGERS
-from converter.direct.graph import Tensor, Type, broadcast
+from converter.direct.graph import Tensor, broadcast
 from converter.direct.ops.shaping import Dim
+from converter.direct.protos import Type
 
 # Operations that keep dtype and shape, and the functions that are nothing else.
 UNARY = {

@@ -8,8 +8,9 @@ from converter.direct.call import Call
 from converter.direct.calls.elementwise import rsqrt
 from converter.direct.calls.operands import alike, integer, integers, tensor, text
 from converter.direct.calls.table import function
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.ops import spatial
+from converter.direct.protos import Type
 
 
 def window(value: Any) -> tuple[int, int]:

@@ -13,8 +13,9 @@ from converter.direct.calls.elementwise import spread
 from converter.direct.calls.operands import alike, integer, integers, text
 from converter.direct.calls.operands import axes as axes_of
 from converter.direct.calls.table import function
-from converter.direct.graph import Tensor, Type, broadcast
+from converter.direct.graph import Tensor, broadcast
 from converter.direct.ops.shaping import Dim
+from converter.direct.protos import Type
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

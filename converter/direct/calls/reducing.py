@@ -10,7 +10,8 @@ from converter.direct.calls import operands
 from converter.direct.calls.operands import axis as axis_of
 from converter.direct.calls.operands import contents, remember
 from converter.direct.calls.table import function
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
+from converter.direct.protos import Type
 
 SIMPLE = {
     "Sum": "math.reduce_sum reduce_sum sum",

@@ -29,8 +29,9 @@ from converter.direct.calls.operands import (
 )
 from converter.direct.calls.table import function
 from converter.direct.dtypes import FLOATS
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.ops.shaping import Dim, static, vector
+from converter.direct.protos import Type
 
 # More outputs than a node of a real model has.
 MOST_PARTS = 2**14

@@ -15,8 +15,9 @@ import numpy as np
 from converter.direct.call import Call
 from converter.direct.calls.operands import contents, integer, remember, size, sizes, tensor
 from converter.direct.calls.table import function
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.ops.shaping import Dim, sliced, vector
+from converter.direct.protos import Type
 
 Spec = list[Any]
 

@@ -14,7 +14,8 @@ from converter.direct import ops
 from converter.direct.architecture import Layer
 from converter.direct.call import Call
 from converter.direct.config import Config
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
+from converter.direct.protos import Type
 from converter.direct.registry import below, layer, roles_of
 from converter.direct.weights import Array, Role
 

@@ -16,7 +16,8 @@ from converter.direct.calls import images
 from converter.direct.calls.promotion import given
 from converter.direct.config import Config
 from converter.direct.dtypes import FLOATS
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
+from converter.direct.protos import Type
 from converter.direct.registry import layer
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from converter.direct.graph import Tensor, Type, broadcast
+from converter.direct.graph import Tensor, broadcast
+from converter.direct.protos import Type
 
 
 def unary(op: str, x: Tensor, name: str = "") -> Tensor:

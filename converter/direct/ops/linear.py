@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from converter.direct.graph import Shape, Tensor, Type, broadcast
+from converter.direct.graph import Tensor, broadcast
 from converter.direct.ops.arithmetic import unary
 from converter.direct.ops.shaping import dim, reshape, transpose
+from converter.direct.protos import Shape, Type
 
 
 def matmul(x: Tensor, y: Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> Tensor:

@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from converter.direct.graph import Shape, Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.ops.arithmetic import less, unary
 from converter.direct.ops.shaping import Dim, range_, slice_
+from converter.direct.protos import Shape, Type
 from converter.wire.graph_pb2 import NodeDef
 
 # What TensorFlow's own while_loop takes.

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from converter.direct.graph import Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.ops.arithmetic import cast, floor, maximum, minimum, unary
 from converter.direct.ops.shaping import Dim, dim, gather, range_, reshape, static, vector
 from converter.direct.ops.spatial import upsample_linear
+from converter.direct.protos import Type
 
 Array = np.ndarray[Any, Any]
 

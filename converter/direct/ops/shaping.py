@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from converter.direct.graph import Shape, Tensor, Type
+from converter.direct.graph import Tensor
+from converter.direct.protos import Shape, Type
 
 Dim = int | Tensor
 

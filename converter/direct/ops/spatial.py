@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from converter.direct.graph import Shape, Tensor, Type
+from converter.direct.graph import Tensor
 from converter.direct.ops.arithmetic import cast
 from converter.direct.ops.shaping import Dim, dim, reshape, slice_, stack, static, vector
+from converter.direct.protos import Shape, Type
 
 Sizes = Sequence[int]
 INT = Type("int32")
