@@ -41,6 +41,19 @@ NOT_ARITHMETIC = re.compile(
 OWN_MODULES = re.compile(r"(keras|keras_core|tf_keras|tensorflow\.keras|builtins)(\..*)?")
 
 
+# Initializers of TensorFlow itself, as in the EfficientNetV2s of keras.applications 2.15. Source:
+# keras/src/applications/efficientnet_v2.py, bias_initializer=tf.constant_initializer.
+INITIALIZER_MODULES = frozenset(
+    {"tensorflow.python.ops.init_ops", "tensorflow.python.ops.init_ops_v2"}
+)
+INITIALIZERS = frozenset(
+    {
+        *("Constant", "Zeros", "Ones", "Identity", "Orthogonal", "RandomNormal", "RandomUniform"),
+        *("TruncatedNormal", "VarianceScaling", "GlorotNormal", "GlorotUniform"),
+    }
+)
+
+
 @functools.cache
 def _names() -> dict[str, frozenset[str]]:
     stored = json.loads(NAMES_FILE.read_text(encoding="utf-8"))
@@ -63,3 +76,8 @@ def is_function(name: str) -> bool:
 def is_own_module(module: object) -> bool:
     """Whether `module`, as a Keras 3 config names it, belongs to Keras."""
     return module is None or (isinstance(module, str) and OWN_MODULES.fullmatch(module) is not None)
+
+
+def is_initializer(name: str, module: object) -> bool:
+    """Whether TensorFlow itself has an initializer of this name in `module`."""
+    return name in INITIALIZERS and isinstance(module, str) and module in INITIALIZER_MODULES

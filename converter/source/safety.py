@@ -246,7 +246,8 @@ def _class(where: str, class_name: str, node: Object) -> Iterator[Finding]:
     foreign_package = isinstance(registered, str) and ">" in registered
     # Optimizers of Keras 2.11 on are registered as Custom>Adam.
     own_package = ">" not in class_name or class_name.startswith("Custom>")
-    if known.is_own_module(module) and own_package and not foreign_package and known.is_class(name):
+    of_keras = known.is_own_module(module) and own_package and known.is_class(name)
+    if (of_keras or known.is_initializer(class_name, module)) and not foreign_package:
         return
     yield Finding(
         "custom-class",

@@ -27,6 +27,8 @@ from testing.hdf5 import (
 
 CODE = marshalled(lambda x: x * 2)
 DIGEST = digest_of(CODE)
+# Where TensorFlow has initializers of its own.
+INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
 
 
 def scan(config: Any) -> list[Finding]:
@@ -38,7 +40,7 @@ def kinds(config: Any) -> list[str]:
 
 
 def keras_3(
-    class_name: str, module: str = "keras.layers", registered: Any = None, **config: Any
+    class_name: str, module: Any = "keras.layers", registered: Any = None, **config: Any
 ) -> Node:
     """An object as Keras 3 writes it."""
     return {
@@ -201,6 +203,7 @@ def test_an_ordinary_training_config_has_no_findings(name: str) -> None:
         layer("StringLookup", "s", vocabulary=None),
         keras_3("Dense", name="d", units=1, dtype=keras_3("DTypePolicy", "keras", name="float32")),
         keras_3("NotEqual", "keras.src.ops.numpy", name="not_equal"),
+        dense(bias_initializer=keras_3("Constant", INITIALIZERS, "Constant", value=-4.6)),
         keras_3(
             "Dense",
             "keras.layers",
@@ -229,6 +232,10 @@ def test_what_keras_itself_brings_has_no_findings(node: Node) -> None:
         (keras_3("Dense", "keras\nimport os"), "Dense"),
         (keras_3("Dense", registered="Pkg>Dense"), "Dense"),
         (keras_3("system", "os"), "system"),
+        (keras_3("ops", INITIALIZERS), "ops"),
+        (keras_3("Constant", INITIALIZERS, "Pkg>Constant"), "Constant"),
+        (keras_3("Constant", [INITIALIZERS]), "Constant"),
+        (keras_3("Constant", f"{INITIALIZERS}.evil"), "Constant"),
         (dense(kernel_initializer={"class_name": "MyInit", "config": {}}), "MyInit"),
         (dense(kernel_regularizer={"class_name": "Mine>L2", "config": {}}), "L2"),
         (dense(bias_constraint={"class_name": "Evil", "config": {}}), "Evil"),
