@@ -34,7 +34,8 @@ APPLICATIONS = Page(
 Each model in its full size, with random weights and moving statistics, saved by its Keras,
 converted by `convert-h5 --strategy direct` and proven: served, asked over REST and gRPC, and
 compared with the predictions of the Keras that wrote it. A figure is the largest absolute
-difference. Where there is a sentence, it is the reason why `direct` does not convert the model.
+difference. Where there are words, they are the reason why `direct` does not convert the model. What
+has no place here was not measured yet, or is not in that Keras.
 
 Written by `pytest tests/direct/test_applications.py --everything`, from
 [direct-applications.json](direct-applications.json).
