@@ -83,14 +83,13 @@ class Child:
                 self._process.stdin.flush()
             answer = _parsed(self._process.stdout.readline())
         except BaseException:
-            self._process.kill()  # its answer would be taken for that to the next question
+            self._ended()  # its answer would be taken for that to the next question
             raise
         finally:
             timer.cancel()
         if answer is None:
-            raise ChildBroken(
-                f"it took more than {seconds:g} s" if late.is_set() else self._ended()
-            )
+            ended = self._ended()
+            raise ChildBroken(f"it took more than {seconds:g} s" if late.is_set() else ended)
         if "error" in answer:
             told = answer["error"]
             cls: type[ConvertH5Error] = getattr(errors, told["class"])
@@ -98,6 +97,8 @@ class Child:
         return answer["answer"]
 
     def _start(self) -> subprocess.Popen[bytes]:
+        self._log.seek(0)
+        self._log.truncate()  # of the one before
         return subprocess.Popen(
             [sys.executable, "-m", __name__, *self._modules],
             stdin=subprocess.PIPE,
@@ -112,8 +113,8 @@ class Child:
         self._process.communicate()
 
     def _ended(self) -> str:
-        """How the child ended."""
-        self._process.kill()  # where it lives on, it does not speak JSON
+        """End the child, where it lives on; how it ended."""
+        self._process.kill()
         code = self._process.wait()
         self._log.seek(-min(LOG_TAIL_BYTES, self._log.seek(0, os.SEEK_END)), os.SEEK_END)
         last = self._log.read().decode("utf-8", "replace").strip().splitlines()[-1:]

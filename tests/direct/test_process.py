@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 
+import converter
 from converter import contract as contracts
 from converter.direct import process
-from converter.errors import NotDirect, SourceTruncated
+from converter.errors import NotDirect, SourceChanged, SourceTruncated
 from converter.isolation import COMPILES, Child
 from converter.options import Options
+from converter.source import snapshot
 from converter.source.read import read
 from testing import cli
+from testing.hdf5 import sha256
 
 DIGITS = "digits-tf.keras-2.15.h5"
 
@@ -73,3 +77,14 @@ def test_nothing_is_installed_or_started_where_nothing_is_proven(
     assert not list(home.rglob("toolchains"))
     manifest = json.loads((target / "1" / "assets.extra" / "convert-h5.json").read_text())
     assert manifest["toolchain"] is None
+    assert manifest["source"]["sha256"] == sha256(source)
+
+
+def test_nothing_is_published_of_a_file_that_was_written_to_meanwhile(
+    fixtures_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = itertools.count()
+    monkeypatch.setattr(snapshot, "_identity", lambda _: (next(moments),))
+    with pytest.raises(SourceChanged):
+        converter.convert(fixtures_folder / DIGITS, tmp_path / "m", Options(verify=False))
+    assert list((tmp_path / "m").iterdir()) == []
