@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from converter import rules
 from converter.errors import InterpreterMissing
 from converter.toolchain import catalog, provision
+
+# Those that a plan chooses by itself; what every run of the tests takes.
+USUAL = {
+    *(id_ for rule in rules.WRITER_RULES for id_, _ in rule.targets),
+    *(catalog.for_serving(release).id for _, release in rules.SERVING_RULES),
+}
 
 
 def under_ci() -> bool:

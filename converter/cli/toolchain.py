@@ -16,7 +16,7 @@ from converter.cli import console
 
     \b
     convert-h5 toolchain list
-    convert-h5 toolchain install tf1.15-keras2.3
+    convert-h5 toolchain install tf1.15-keras2.3 'tf1.12-*'
     convert-h5 toolchain install --all
     """,
 )
@@ -61,14 +61,17 @@ def list_(as_json: bool) -> None:
 @click.argument("ids", nargs=-1, metavar="ID...")
 @click.option("--all", "everything", is_flag=True, help="The whole catalog.")
 def install(ids: tuple[str, ...], everything: bool) -> None:
-    """Install toolchains now, so that later runs need no network."""
+    """Install toolchains now, so that later runs need no network.
+
+    An ID may be a pattern, such as 'tf1.12-*'.
+    """
     from converter.toolchain import catalog, provision
 
-    wanted = list(catalog.load()) if everything else list(ids)
+    wanted = ["*"] if everything else list(ids)
     if not wanted:
         raise click.UsageError("Name a toolchain, or use --all.")
     with console.progress() as progress:
-        for toolchain in [catalog.get(id_) for id_ in wanted]:
+        for toolchain in [found for id_ in wanted for found in catalog.matching(id_)]:
             provision.provide(toolchain, progress)
 
 

@@ -6,6 +6,7 @@ reads and checks them.
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 import hashlib
 import sys
@@ -110,6 +111,15 @@ def get(id_: str) -> Toolchain:
             fix=f"Choose one of: {', '.join(known)}",
         )
     return known[id_]
+
+
+def matching(pattern: str) -> list[Toolchain]:
+    """The toolchains whose id fits the glob `pattern` ('tf1.12-*'), in the catalog's order.
+
+    Raises UnknownToolchain where there is none.
+    """
+    found = [t for id_, t in load().items() if fnmatch.fnmatchcase(id_, pattern)]
+    return found or [get(pattern)]
 
 
 def for_serving(version: str) -> Toolchain:

@@ -57,7 +57,7 @@ def test_an_entry_tells_its_python_tensorflow_and_kerases(
         "id": "tf2.2",
         "python": ["3.7"],
         "tensorflow": "2.2.3",
-        "keras": {"tf.keras": "2.3.0-tf"},
+        "keras": {"tf.keras": "2.3.0-tf", "keras": "2.3.1"},
         "state": "not installed",
     }
 

@@ -95,6 +95,22 @@ def test_the_order_is_that_of_tensorflow_oldest_first() -> None:
     assert series == sorted(series)
 
 
+def test_every_tensorflow_from_1_12_on_is_there_and_stands_for_its_server() -> None:
+    wanted = [(1, minor) for minor in range(12, 16)] + [(2, minor) for minor in range(22)]
+    assert sorted({t.tensorflow_series for t in ALL if t.serving}) == wanted
+    for series in wanted:
+        assert sum(bool(t.serving) for t in ALL if t.tensorflow_series == series) == 1
+
+
+def test_every_keras_that_had_many_users_is_there() -> None:
+    native = {f.version for t in ALL for f in t.flavours if f.name == "keras"}
+    assert native == {"1.2.2", "2.0.9", "2.1.6", "2.2.4", "2.2.5", "2.3.1"}
+    # This one only hands out tf.keras.
+    assert "keras==2.4.3" in catalog.get("tf2.3").requires
+    series = {t.tensorflow_series: {f.name for f in t.flavours} for t in ALL}
+    assert all(series[2, minor] == {"keras3", "tf_keras"} for minor in range(16, 22))
+
+
 def test_contrib_is_offered_by_tensorflow_1_only() -> None:
     offering = [t for t in ALL for f in t.flavours if "contrib" in f.strategies]
     assert offering
@@ -124,6 +140,7 @@ def test_the_digest_of_a_lock_is_that_of_its_bytes() -> None:
     ("version", "id_"),
     [
         ("1.12", "tf1.12-keras2.1"),
+        ("1.13", "tf1.13-keras2.2"),
         ("1.14", "tf1.14-keras2.2"),
         ("1.14.0", "tf1.14-keras2.2"),
         ("1.15", "tf1.15-keras2.3"),
@@ -138,10 +155,10 @@ def test_the_toolchain_that_stands_for_a_serving_release(version: str, id_: str)
     assert catalog.for_serving(version).id == id_
 
 
-@pytest.mark.parametrize("version", ["1.4", "2.7", "3", "2", "latest", "2.x", "2.15-gpu", "", "."])
+@pytest.mark.parametrize("version", ["1.4", "2.22", "3", "2", "latest", "2.x", "2.15-gpu", "", "."])
 def test_a_release_that_nothing_stands_for_is_refused_with_those_that_have_one(
     version: str,
 ) -> None:
     with pytest.raises(UnknownToolchain, match="No toolchain stands for") as caught:
         catalog.for_serving(version)
-    assert "1.12, 1.14, 1.15, 2.2" in caught.value.fix
+    assert "1.12, 1.13, 1.14, 1.15, 2.0" in caught.value.fix

@@ -47,11 +47,6 @@ def _mode(strategy: str) -> Mode:
     return "graph" if rules.STRATEGY_MODES[strategy] == "graph" else "eager"
 
 
-def _digits(folder: Path, toolchain: str, flavour: str) -> Path:
-    entry = fixtures.written_by(folder, "digits", toolchain, flavour)
-    return folder / str(entry["file"])
-
-
 def _images(rows: int = 3) -> Array:
     return np.random.default_rng(0).random((rows, 28, 28, 1), np.float32)
 
@@ -68,7 +63,8 @@ def test_the_saved_model_answers_like_the_keras_that_wrote_the_file(
 ) -> None:
     worker = pool.session(catalog.get(toolchain), _mode(strategy))
     loaded = worker.load_h5(
-        _digits(fixtures_folder, toolchain, flavour), LoadOptions(flavour, translate="never")
+        fixtures.digits_by(fixtures_folder, toolchain, flavour),
+        LoadOptions(flavour, translate="never"),
     )
     assert loaded.via == "native"
     (expected,) = worker.predict([_images()])
@@ -103,7 +99,7 @@ def test_frozen_models_of_new_toolchains_load_in_tensorflow_1_14(
     found = catalog.get(toolchain).flavour(flavour)
     assert found is not None
     worker = pool.session(catalog.get(toolchain), _mode(found.strategies[0]))
-    worker.load_h5(_digits(fixtures_folder, toolchain, flavour), LoadOptions(flavour))
+    worker.load_h5(fixtures.digits_by(fixtures_folder, toolchain, flavour), LoadOptions(flavour))
     (expected,) = worker.predict([_images()])
     worker.convert(found.strategies[0], tmp_path / "model", CONTRACT, True)
     serving = pool.session(catalog.get("tf1.14-keras2.2"), "eager", "prove")
@@ -114,7 +110,7 @@ def test_frozen_models_of_new_toolchains_load_in_tensorflow_1_14(
 
 def _load_digits(pool: Pool, folder: Path, toolchain: str, flavour: str, mode: Mode) -> Session:
     worker = pool.session(catalog.get(toolchain), mode)
-    worker.load_h5(_digits(folder, toolchain, flavour), LoadOptions(flavour))
+    worker.load_h5(fixtures.digits_by(folder, toolchain, flavour), LoadOptions(flavour))
     return worker
 
 

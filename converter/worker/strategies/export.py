@@ -1,4 +1,4 @@
-"""`keras.export.ExportArchive`, what `model.export` is made of: TensorFlow 2.13 on, and Keras 3."""
+"""`keras.export.ExportArchive`, what `model.export` is made of: TensorFlow 2.12 on, and Keras 3."""
 
 
 def unsupported(job):
