@@ -38,6 +38,7 @@ TRAINING_ONLY_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 # Newer arguments, and the values with which a layer does what it did before it had them.
 NEUTRAL = {
     "cropping": [None],
+    "data_format": ["channels_last"],  # Flatten of Keras 2.0 lacks it
     "dilation_rate": [1, [1], [1, 1], [1, 1, 1]],
     "fused": [None, True, False],
     "groups": [1],
