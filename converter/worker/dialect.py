@@ -112,15 +112,36 @@ def _model(node, keras):
             return {"class_name": name, "config": layers}
         title = "sequential" if isinstance(config, list) else config["name"]
         return {"class_name": name, "config": {"name": title, "layers": layers}}
+    nested = _called_from_zero(config["layers"])
     return {
         "class_name": name,
         "config": {
             "name": config["name"],
-            "layers": [_placed(layer, keras) for layer in config["layers"]],
+            "layers": [_placed(layer, keras, nested) for layer in config["layers"]],
             "input_layers": _history_list(config["input_layers"]),
-            "output_layers": _history_list(config["output_layers"]),
+            "output_layers": [_call(c, nested) for c in _history_list(config["output_layers"])],
         },
     }
+
+
+def _called_from_zero(layers):
+    """Names of the models among `layers`, where their calls are counted as Keras 3 does.
+
+    Keras 2 counts the making of a model as its first call. Source: the fixtures `nested`.
+    """
+    if not any(isinstance(node, dict) for layer in layers for node in layer["inbound_nodes"]):
+        return set()
+    return {
+        layer.get("name") or layer["config"]["name"]
+        for layer in layers
+        if CLASS_NAMES.get(layer["class_name"], layer["class_name"]) in CONTAINERS
+    }
+
+
+def _call(history, nested):
+    """[layer, node, tensor, ...] with the node counted as Keras 2 does."""
+    layer, node = history[:2]
+    return [layer, node + (layer in nested)] + list(history[2:])
 
 
 def _wants_list(keras):
@@ -129,11 +150,13 @@ def _wants_list(keras):
     return keras.name == "keras" and release < (2, 2, 3)
 
 
-def _placed(node, keras):
+def _placed(node, keras, nested):
     """A layer of a functional model: with its name and inbound nodes."""
     layer = _layer(node, keras)
     layer["name"] = node.get("name") or node["config"]["name"]
-    layer["inbound_nodes"] = [_inbound(n) for n in node["inbound_nodes"]]
+    layer["inbound_nodes"] = [
+        [_call(call, nested) for call in _inbound(n)] for n in node["inbound_nodes"]
+    ]
     return layer
 
 
