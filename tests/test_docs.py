@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from compat_matrix.causes import CAUSES
 from converter import errors, rules
 from converter.cli import main
 from converter.serving.client import errors as client_errors  # noqa: F401
@@ -121,12 +122,13 @@ def test_every_error_id_is_explained_with_its_exit_code() -> None:
     assert told == {cls.id: str(cls.exit_code) for cls in _leaves(errors.ConvertH5Error)}
 
 
-def test_every_known_issue_of_the_catalog_and_every_veto_is_explained() -> None:
+def test_every_known_issue_of_the_catalog_every_rule_and_every_cause_is_explained() -> None:
     text = (ROOT / "docs" / "known-issues.md").read_text()
     told = set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.M))
     named = {issue for t in catalog.load().values() for issue in t.known_issues}
     rows = {row.id for row in (*rules.VETOES, *rules.CAUTIONS)}
-    assert named | rows == told
+    causes = {cause.issue for cause in CAUSES}
+    assert named | rows | causes == told
 
 
 @pytest.mark.parametrize("verb", list(main.VERBS))

@@ -26,6 +26,7 @@ VERBS = {
         "Serve SavedModels as TensorFlow Serving does, without Docker.",
     ),
     "call": ("converter.cli.call", "Ask a served model: its metadata, and one request."),
+    "matrix": ("compat_matrix.cli", "Measure which toolchains, strategies and servers work."),
     "toolchain": ("converter.cli.toolchain", "List, install and remove toolchains."),
 }
 

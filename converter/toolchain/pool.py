@@ -35,7 +35,10 @@ class Pool:
         *,
         progress: provision.Progress = provision.quiet,
         deadlines: Deadlines | None = None,
+        live: int = LIVE,
     ) -> None:
+        """live: workers alive at once."""
+        self._live = live
         self._progress = progress
         self._deadlines = deadlines or Deadlines()
         self._sessions: dict[tuple[str, Mode, str], Session] = {}
@@ -80,7 +83,7 @@ class Pool:
         if found is not None:
             self._sessions.pop(key).close()
         python = self.provide(toolchain)
-        while len(self._sessions) >= LIVE:
+        while len(self._sessions) >= self._live:
             self._sessions.pop(next(iter(self._sessions))).close()
         from converter.toolchain.session import Session
 

@@ -54,10 +54,18 @@ def clients(endpoint: Endpoint, name: str, timeout: float) -> Iterator[list[Clie
 
 
 def prove(
-    asking: Sequence[Client], signature: str, reference: Reference, rule: Rule
+    asking: Sequence[Client],
+    signature: str,
+    reference: Reference,
+    rule: Rule,
+    *,
+    thorough: bool = True,
 ) -> list[Proof]:
     """What every client says of one signature, and whether they agree. Raises ServingFailed."""
-    proofs = [proof.prove(ClientResponder(c, signature), reference, rule) for c in asking]
+    proofs = [
+        proof.prove(ClientResponder(c, signature), reference, rule, thorough=thorough)
+        for c in asking
+    ]
     agreed = proof.agree(proofs, rule)
     return [
         dataclasses.replace(

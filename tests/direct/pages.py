@@ -31,15 +31,15 @@ APPLICATIONS = Page(
     """\
 # Models of `keras.applications` by `direct`
 
-Every model of both, in its full size, with random weights and moving statistics, saved by its Keras,
+Every model of both in its full size, with random weights and moving statistics, saved by its Keras,
 converted by `convert-h5 --strategy direct` and proven: served, asked over REST and gRPC, and
 compared with the predictions of the Keras that wrote it. A figure is the largest absolute
 difference. Where there are words, they are the reason why `direct` does not convert the model. An
 empty place is a model that this Keras does not have.
 
-What training would have calmed is calmed in ResNetRS (see `fixtures/builders/applications.py`): with
-any random weights its 50 and more blocks double what rounding does, until TensorFlow itself gives
-two answers, eager and in a function, that are half their size apart.
+What training would have calmed is calmed in ResNetRS (see `fixtures/builders/applications.py`):
+with any random weights its 50 and more blocks double what rounding does, until TensorFlow itself
+gives two answers, eager and in a function, that are half their size apart.
 
 Written by `pytest tests/direct/test_applications.py --everything`, from
 [direct-applications.json](direct-applications.json).

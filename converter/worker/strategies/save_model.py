@@ -35,6 +35,6 @@ def write(job, folder):
         save_format="tf",
         include_optimizer=False,
         signatures={name: signature for name in job.contract.signatures},
-        **({"save_traces": False} if series >= TRACES_CAN_STAY_OUT else {})
+        **({"save_traces": False} if series >= TRACES_CAN_STAY_OUT else {}),
     )
     return {"inputs": dict(zip(job.safe_inputs(), job.contract.inputs))}
