@@ -7,6 +7,7 @@ and serves all of them.
 from __future__ import annotations
 
 import functools
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,15 +36,28 @@ class Bench:
         self.child = stack.enter_context(Child(*COMPILES))
 
     @contextmanager
-    def job(self, path: Path) -> Iterator[tuple[Job, str, Path]]:
+    def job(self, path: Path, data: bytes | None = None) -> Iterator[tuple[Job, str, Path]]:
         """(the job of the file at `path`, its sha256, a scratch folder of its own).
 
-        Raises the ConvertH5Error that says why it cannot be converted.
+        data: its bytes, where they were sent along. Raises the ConvertH5Error that says why it
+        cannot be converted.
         """
-        with publish.staging(cache.root() / "jobs") as scratch:
-            copy, digest = snapshot.take(path, scratch)
+        with publish.staging(cache.root() / "jobs") as scratch, here(path, data) as source:
+            copy, digest = snapshot.take(source, scratch)
             hands = Hands(self.child, self.pool, Report(source=path), quiet)
             yield prepare(path, copy, lambda: digest, Options(), hands), digest, scratch
+
+
+@contextmanager
+def here(path: Path, data: bytes | None) -> Iterator[Path]:
+    """Where the file is to be read: at `path`, or, where its bytes were sent, in a file of ours."""
+    if data is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="convert-h5-sent-") as folder:
+        sent = Path(folder, path.name)
+        sent.write_bytes(data)
+        yield sent
 
 
 _LOCK = threading.Lock()  # a Dask worker may have several threads; a pool is for one

@@ -53,16 +53,25 @@ def provide(axes: Axes, progress: Progress) -> Axes:
 
 
 def run(
-    paths: Sequence[Path], axes: Axes, executor: Executor, store: Store, progress: Progress
+    paths: Sequence[Path],
+    axes: Axes,
+    executor: Executor,
+    store: Store,
+    progress: Progress,
+    *,
+    send: bool = False,
 ) -> list[Row]:
-    """The outcome of every cell, in the order of `axes`; only those not in `store` are measured."""
-    files = _survey(paths, executor)
+    """The outcome of every cell, in the order of `axes`; only those not in `store` are measured.
+
+    send: the bytes of the files go to the seats, which cannot read them themselves.
+    """
+    files = survey(paths, executor, send=send)
     units = list(axes.units(files))
     missing = [unit for unit in (_missing(u, store) for u in units) if unit.cells]
     total = sum(len(unit.cells) for unit in units)
     left = sum(len(unit.cells) for unit in missing)
     progress(f"{total} cells, {left} to measure")
-    for measured in _measure(missing, executor, progress):
+    for measured in _measure(missing, executor, progress, send=send):
         store.add(measured)
         left -= len(measured)
         progress(f"{total - left} of {total} cells")
@@ -80,10 +89,13 @@ def _missing(unit: Unit, store: Store) -> Unit:
     return Unit(unit.file, unit.toolchain, cells)
 
 
-def _survey(paths: Sequence[Path], executor: Executor) -> list[File]:
+def survey(paths: Sequence[Path], executor: Executor, *, send: bool = False) -> list[File]:
     """What the matrix has to know of each file. Those of one name are told by their paths."""
     names = Counter(path.name for path in paths)
-    tasks = [Task(path, str(path), measure.survey, (path,)) for path in dict.fromkeys(paths)]
+    tasks = [
+        Task(path, str(path), measure.survey, (path,), path if send else None)
+        for path in dict.fromkeys(paths)
+    ]
     found = {}
     for task, file in grouped.run(tasks, executor):
         lost = isinstance(file, SeatLost)
@@ -96,11 +108,17 @@ def _survey(paths: Sequence[Path], executor: Executor) -> list[File]:
     ]
 
 
-def _measure(units: Sequence[Unit], executor: Executor, progress: Progress) -> Iterator[Measured]:
+def _measure(
+    units: Sequence[Unit], executor: Executor, progress: Progress, *, send: bool
+) -> Iterator[Measured]:
     """What is measured, unit by unit."""
     files = list(dict.fromkeys(unit.file for unit in units))
     references: dict[File, Reference | str] = {f: f.refusal for f in files if f.refusal}
-    asked = [Task(f, f.referee, measure.establish, (f,)) for f in files if not f.refusal]
+    asked = [
+        Task(f, f.referee, measure.establish, (f,), f.path if send else None)
+        for f in files
+        if not f.refusal
+    ]
     for number, (task, answer) in enumerate(grouped.run(asked, executor), start=1):
         references[task.name] = str(answer) if isinstance(answer, SeatLost) else answer
         progress(f"{number} of {len(asked)} references")
@@ -110,7 +128,8 @@ def _measure(units: Sequence[Unit], executor: Executor, progress: Progress) -> I
         if isinstance(reference, str):
             yield measure.refused(unit.cells, reference)
         else:
-            tasks.append(Task(unit, unit.toolchain, measure.measure, (unit, reference)))
+            sent = unit.file.path if send else None
+            tasks.append(Task(unit, unit.toolchain, measure.measure, (unit, reference), sent))
     for task, measured in grouped.run(tasks, executor):
         if isinstance(measured, SeatLost):
             why = "its process died with every try"

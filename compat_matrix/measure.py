@@ -33,26 +33,33 @@ SECONDS = 600.0
 Measured = list[tuple[Cell, Outcome]]
 
 
-def survey(path: Path) -> File:
-    """What the matrix has to know of the file at `path`."""
+def survey(path: Path, data: bytes | None = None) -> File:
+    """What the matrix has to know of the file at `path`, whose bytes may be sent along."""
     with bench.use() as hands:
         try:
-            with hands.job(path) as (job, digest, _):
+            with hands.job(path, data) as (job, digest, _):
                 writer = job.source.writer
                 referee = job.plan.references[0].toolchain.id
                 name = str(writer).removesuffix(" on tensorflow")  # as nearly all are
                 return File(path, digest, name, writer.flavour, referee)
         except ConvertH5Error as error:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-            return File(path, digest, refusal=error.line())
+            return File(path, _digest(path, data), refusal=error.line())
 
 
-def establish(file: File) -> Reference | str:
+def _digest(path: Path, data: bytes | None) -> str:
+    """sha256 as hex; empty for what cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes() if data is None else data).hexdigest()
+    except OSError:
+        return ""
+
+
+def establish(file: File, data: bytes | None = None) -> Reference | str:
     """The reference for `file`, or why there is none."""
     with bench.use() as hands:
         why = ""
         try:
-            with hands.job(file.path) as (job, _, _):
+            with hands.job(file.path, data) as (job, _, _):
                 for target in job.plan.targets:
                     try:
                         return truth.establish(job, target, job.plan.attempts(target, None)[0])
@@ -63,11 +70,11 @@ def establish(file: File) -> Reference | str:
         return why
 
 
-def measure(unit: Unit, reference: Reference) -> Measured:
+def measure(unit: Unit, reference: Reference, data: bytes | None = None) -> Measured:
     """Every cell of `unit`."""
     with bench.use() as hands:
         try:
-            with hands.job(unit.file.path) as (job, digest, scratch):
+            with hands.job(unit.file.path, data) as (job, digest, scratch):
                 if digest != unit.file.sha256:
                     return refused(unit.cells, "The file was changed while the matrix ran.")
                 return list(_Measuring(job, unit, reference, scratch).run())

@@ -17,6 +17,10 @@ class Future(Protocol):
         """What the task gave. Raises what it raised, and SeatLost."""
         ...
 
+    def cancel(self) -> object:
+        """Forget the task; its seat is gone."""
+        ...
+
 
 class SeatLost(Exception):
     """The seat of a task is gone; the task is to be done by another."""

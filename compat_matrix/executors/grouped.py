@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import queue
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from compat_matrix.executors.base import Executor, SeatLost
+from compat_matrix.executors.base import Executor, Future, SeatLost
 
 # How often a task is begun whose seat is lost: some take their process with them.
 TRIES = 3
@@ -23,12 +24,21 @@ LOOK_AGAIN = 2.0
 
 @dataclass(frozen=True)
 class Task:
-    """`work(*arguments)`, to be done where the others of its group are; `name` is the caller's."""
+    """`work(*arguments)`, to be done where the others of its group are; `name` is the caller's.
+
+    send: a file whose bytes go along as one more argument, read when the task is begun.
+    """
 
     name: Any
     group: str
     work: Callable[..., Any]
     arguments: tuple[Any, ...]
+    send: Path | None = None
+
+    def begin(self, executor: Executor, seat: str) -> Future:
+        """Have it done at `seat`. Raises OSError where the file to send cannot be read."""
+        sent = () if self.send is None else (self.send.read_bytes(),)
+        return executor.submit(seat, self.work, *self.arguments, *sent)
 
 
 def run(tasks: Iterable[Task], executor: Executor) -> Iterator[tuple[Task, Any]]:
@@ -39,38 +49,64 @@ def run(tasks: Iterable[Task], executor: Executor) -> Iterator[tuple[Task, Any]]
     waiting: dict[str, deque[Task]] = {}
     for task in tasks:
         waiting.setdefault(task.group, deque()).append(task)
-    done: queue.SimpleQueue[str] = queue.SimpleQueue()
-    busy: dict[str, tuple[Task, Any]] = {}
+    done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+    busy: dict[str, tuple[Task, Future]] = {}
     at: dict[str, str] = {}
     tries: Counter[Any] = Counter()
     while waiting or busy:
-        for seat in executor.seats():
-            if seat in busy or not waiting:
-                continue
-            at[seat] = group = _group(seat, waiting, at)
-            task = waiting[group].popleft()
-            if not waiting[group]:
-                del waiting[group]
-            future = executor.submit(seat, task.work, *task.arguments)
-            busy[seat] = (task, future)
-            future.add_done_callback(functools.partial(_tell, done, seat))
-        try:
-            seat = done.get(timeout=LOOK_AGAIN)
-        except queue.Empty:
-            continue
-        task, future = busy.pop(seat)
-        try:
-            yield task, future.result()
-        except SeatLost as lost:
-            tries[task.name] += 1
-            if tries[task.name] < TRIES:
-                waiting.setdefault(task.group, deque()).append(task)
-            else:
-                yield task, lost
+        present = executor.seats()
+        for seat in present:
+            if seat not in busy and waiting:
+                at[seat] = _group(seat, waiting, at)
+                task = _next(waiting, at[seat])
+                future = task.begin(executor, seat)
+                busy[seat] = (task, future)
+                future.add_done_callback(functools.partial(_tell, done, future))
+        for seat, future in _ended(busy, present, done):
+            task, _ = busy.pop(seat)
+            try:
+                answer = _answer(future, gone=seat not in present)
+            except SeatLost as lost:
+                tries[task.name] += 1
+                if tries[task.name] < TRIES:
+                    waiting.setdefault(task.group, deque()).append(task)
+                    continue
+                answer = lost
+            yield task, answer
 
 
-def _tell(done: queue.SimpleQueue[str], seat: str, _: object) -> None:
-    done.put(seat)
+def _next(waiting: dict[str, deque[Task]], group: str) -> Task:
+    task = waiting[group].popleft()
+    if not waiting[group]:
+        del waiting[group]
+    return task
+
+
+def _tell(done: queue.SimpleQueue[Future], future: Future, _: object) -> None:
+    done.put(future)
+
+
+def _ended(
+    busy: dict[str, tuple[Task, Future]], present: Sequence[str], done: queue.SimpleQueue[Future]
+) -> list[tuple[str, Future]]:
+    """(seat, future) that are done, or whose seat is gone; none where nothing happens for long."""
+    gone = [(seat, future) for seat, (_, future) in busy.items() if seat not in present]
+    if gone:
+        return gone
+    try:
+        ended = done.get(timeout=LOOK_AGAIN)
+    except queue.Empty:
+        return []
+    # One whose seat was gone may end nevertheless; its task is under way elsewhere.
+    return [(seat, future) for seat, (_, future) in busy.items() if future is ended]
+
+
+def _answer(future: Future, *, gone: bool) -> Any:
+    """What the task gave. Raises SeatLost, and what the task raised."""
+    if gone:
+        future.cancel()
+        raise SeatLost("its seat is gone")
+    return future.result()
 
 
 def _group(seat: str, waiting: dict[str, deque[Task]], at: dict[str, str]) -> str:

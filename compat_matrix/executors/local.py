@@ -57,6 +57,9 @@ class _Task:
         except BrokenProcessPool as error:
             raise SeatLost("its process died") from error
 
+    def cancel(self) -> None:
+        self._future.cancel()
+
 
 def _process() -> ProcessPoolExecutor:
     context = multiprocessing.get_context("spawn")

@@ -26,7 +26,8 @@ VERBS = {
         "Serve SavedModels as TensorFlow Serving does, without Docker.",
     ),
     "call": ("converter.cli.call", "Ask a served model: its metadata, and one request."),
-    "matrix": ("compat_matrix.cli", "Measure which toolchains, strategies and servers work."),
+    "batch": ("compat_matrix.cli.batch", "Convert and prove many files."),
+    "matrix": ("compat_matrix.cli.matrix", "Measure which toolchain, strategy and server work."),
     "toolchain": ("converter.cli.toolchain", "List, install and remove toolchains."),
 }
 

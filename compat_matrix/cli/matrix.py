@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from compat_matrix.cli import seats
+from compat_matrix.cli.seats import SEATS
 from converter.cli import console
-from converter.cli.options import PATH
+from converter.cli.options import PATH, with_options
 from converter.errors import UsageError
 
 
@@ -50,7 +51,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     metavar="X,Y",
     help="Releases of TensorFlow Serving.",
 )
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; one for each core.")
+@with_options(SEATS)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document.")
 def command(
     *,
@@ -60,6 +61,8 @@ def command(
     strategies: tuple[str, ...],
     servings: tuple[str, ...],
     jobs: int,
+    dask: str | None,
+    send_files: bool,
     as_json: bool,
 ) -> int:
     """Measure which toolchain, strategy and release of TensorFlow Serving work for each MODEL.h5.
@@ -75,10 +78,12 @@ def command(
         if not model.is_file():
             raise UsageError(f"There is no file {model}", fix="Name .h5 files")
     store = Store(output)
-    with console.progress(quiet=as_json) as progress:
-        usable = matrix.provide(axes, progress)
-        with _executor(jobs) as executor:
-            rows = matrix.run(models, usable, executor, store, progress)
+    with (
+        console.progress(quiet=as_json) as progress,
+        seats.executor(jobs, dask) as executor,
+    ):
+        usable = axes if dask else matrix.provide(axes, progress)
+        rows = matrix.run(models, usable, executor, store, progress, send=send_files)
     document = results.document(rows)
     formats.write(document, output)
     if as_json:
@@ -88,12 +93,6 @@ def command(
     console.say(", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
     click.echo(str(output / "matrix.html"))
     return 0
-
-
-def _executor(jobs: int) -> AbstractContextManager[Any]:
-    from compat_matrix.executors.local import Local
-
-    return Local(jobs)
 
 
 def _axes(patterns: tuple[str, ...], strategies: tuple[str, ...], servings: tuple[str, ...]) -> Any:

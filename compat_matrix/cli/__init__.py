@@ -1,0 +1,1 @@
+"""The verbs `matrix` and `batch`."""
