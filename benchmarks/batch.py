@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--alone", type=int, default=20, help="how many by a process each")
     args = parser.parse_args()
-    sample = random.Random(0).sample(args.models, min(args.alone, len(args.models)))
+    sample = random.Random(0).sample(  # noqa: S311args.models, min(args.alone, len(args.models)))
     with tempfile.TemporaryDirectory() as folder:
         seconds, published = together(args.models, Path(folder, "together"))
         other = alone(sample, Path(folder, "alone"))

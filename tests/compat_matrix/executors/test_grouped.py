@@ -53,7 +53,8 @@ def test_a_seat_stays_with_its_group_and_no_two_share_one_while_another_waits() 
     seats = Threads(["one", "two"])
     list(run(_tasks(work, a=4, b=4, c=2, d=2), seats))
     orders = [list(dict.fromkeys(group for group, _ in done)) for done in seats.did.values()]
-    assert sorted(orders) == [["a", "c"], ["b", "d"]]
+    # Which of them takes c depends on who is first to have done with a or b.
+    assert sorted(orders) in ([["a", "c"], ["b", "d"]], [["a", "d"], ["b", "c"]])
 
 
 def test_the_last_group_is_shared() -> None:
