@@ -50,14 +50,18 @@ def _serving(toolchain: str) -> str:
 
 
 RECURRENT = ("lstm", "gru", "embedding", "bidirectional")
+ALL_WAYS = (
+    *("digits-tf.keras-2.2.4-tf.h5", "digits-tf.keras-2.15.h5", "digits-tf_keras-2.21.h5"),
+    "lstm-tf.keras-2.15.h5",
+)
 
 
 def _strategies(entry: dict[str, str]) -> tuple[str, ...]:
-    """All for the digits, the first for other models; the quick one for recurrent ones."""
+    """All for three of the files, the first for others; the quick one for recurrent ones."""
     flavour = catalog.get(entry["toolchain"]).flavour(entry["flavour"])
     assert flavour is not None
     offered = flavour.strategies
-    if entry["model"] == "digits" or entry["file"] == "lstm-tf.keras-2.15.h5":
+    if entry["file"] in ALL_WAYS:
         return offered
     quick = rules.QUICK_WITH_RECURRENT
     return (quick,) if entry["model"] in RECURRENT and quick in offered else offered[:1]
