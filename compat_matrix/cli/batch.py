@@ -13,7 +13,6 @@ from compat_matrix.cli import seats
 from compat_matrix.cli.seats import SEATS
 from converter.cli import console
 from converter.cli.options import PATH, PROOF, SOURCE, with_options
-from converter.errors import UsageError
 from converter.options import Options
 
 FAILED = 1
@@ -24,7 +23,7 @@ FAILED = 1
     epilog="""Examples:
 
     \b
-    convert-h5 batch models/*.h5 --into served
+    convert-h5 batch models --into served
     convert-h5 batch models/*.h5 --into served --serving local:2.2 --json
     convert-h5 batch models/*.h5 --into served --dask tcp://10.0.0.1:8786
 
@@ -32,7 +31,7 @@ FAILED = 1
     same command goes on where it was).
     """,
 )
-@click.argument("models", type=PATH, nargs=-1, required=True, metavar="MODEL.h5...")
+@click.argument("models", type=PATH, nargs=-1, required=True, metavar="MODEL...")
 @click.option("--into", "root", type=PATH, required=True, metavar="ROOT", help="For the folders.")
 @click.option("--strategy", default="auto", show_default=True, help="How to make the SavedModels.")
 @click.option("--signature", "signatures", multiple=True, help="One more signature name.")
@@ -49,21 +48,21 @@ def command(
     as_json: bool,
     **chosen: Any,
 ) -> int:
-    """Convert and prove each MODEL.h5 and publish it as ROOT/<name>/<n>.
+    """Convert and prove each MODEL and publish it as ROOT/<name>/<n>.
+
+    A MODEL is an .h5 file, or a folder of them.
 
     One bad file stops nothing. What is published already is not converted again.
     """
     from compat_matrix import batch
 
     options = Options(**chosen)
-    for model in models:
-        if not model.is_file():
-            raise UsageError(f"There is no file {model}", fix="Name .h5 files")
+    paths = seats.files(models)
     with (
         console.progress(quiet=as_json) as progress,
         seats.executor(jobs, dask) as executor,
     ):
-        items = batch.run(models, root.absolute(), options, executor, progress, send=send_files)
+        items = batch.run(paths, root.absolute(), options, executor, progress, send=send_files)
     summary = batch.document(items)
     text = json.dumps(summary, indent=1) + "\n"
     (root / "batch.json").write_text(text, encoding="utf-8")

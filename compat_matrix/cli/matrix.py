@@ -33,7 +33,7 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     same command goes on where it was).
     """,
 )
-@click.argument("models", type=PATH, nargs=-1, required=True, metavar="MODEL.h5...")
+@click.argument("models", type=PATH, nargs=-1, required=True, metavar="MODEL...")
 @click.option(
     "-o", "--output", type=PATH, default=Path("matrix"), show_default=True, help="For the results."
 )
@@ -65,25 +65,23 @@ def command(
     send_files: bool,
     as_json: bool,
 ) -> int:
-    """Measure which toolchain, strategy and release of TensorFlow Serving work for each MODEL.h5.
+    """Measure which toolchain, strategy and release of TensorFlow Serving work for each MODEL.
 
-    Writes matrix.html, .md, .csv and .json. What was measured before under the same inputs is not
-    measured again.
+    A MODEL is an .h5 file, or a folder of them. Writes matrix.html, .md, .csv and .json. What was
+    measured before under the same inputs is not measured again.
     """
     from compat_matrix import formats, matrix, results
     from compat_matrix.store import Store
 
     axes = _axes(toolchains, strategies, servings)
-    for model in models:
-        if not model.is_file():
-            raise UsageError(f"There is no file {model}", fix="Name .h5 files")
+    paths = seats.files(models)
     store = Store(output)
     with (
         console.progress(quiet=as_json) as progress,
         seats.executor(jobs, dask) as executor,
     ):
         usable = axes if dask else matrix.provide(axes, progress)
-        rows = matrix.run(models, usable, executor, store, progress, send=send_files)
+        rows = matrix.run(paths, usable, executor, store, progress, send=send_files)
     document = results.document(rows)
     formats.write(document, output)
     if as_json:
