@@ -15,7 +15,7 @@ from compat_matrix.cells import Cell, File, Unit
 from compat_matrix.outcome import Outcome
 from converter import rules, truth
 from converter.direct import process as direct
-from converter.errors import ConvertH5Error, ServingFailed, WorkerError
+from converter.errors import ConvertH5Error, ServingFailed
 from converter.job import Job
 from converter.options import SERVING_DEFAULT
 from converter.serving.local import LocalServing
@@ -63,7 +63,7 @@ def establish(file: File, data: bytes | None = None) -> Reference | str:
                 for target in job.plan.targets:
                     try:
                         return truth.establish(job, target, job.plan.attempts(target, None)[0])
-                    except (ConvertH5Error, WorkerError) as error:
+                    except ConvertH5Error as error:
                         why = why or error.line()
         except ConvertH5Error as error:
             why = error.line()

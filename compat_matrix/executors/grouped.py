@@ -6,6 +6,7 @@ group while that has tasks, then takes the one with most tasks of those that hav
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 from collections import Counter, deque
@@ -36,8 +37,11 @@ class Task:
     send: Path | None = None
 
     def begin(self, executor: Executor, seat: str) -> Future:
-        """Have it done at `seat`. Raises OSError where the file to send cannot be read."""
-        sent = () if self.send is None else (self.send.read_bytes(),)
+        """Have it done at `seat`. What cannot be read is not sent: the seat says so."""
+        sent: tuple[bytes, ...] = ()
+        if self.send is not None:
+            with contextlib.suppress(OSError):
+                sent = (self.send.read_bytes(),)
         return executor.submit(seat, self.work, *self.arguments, *sent)
 
 

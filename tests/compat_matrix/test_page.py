@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib import resources
@@ -21,6 +20,7 @@ from compat_matrix.page.packed import MARKS
 from converter.text import escaped, printable
 from testing import matrix
 from testing.browser import Opened, opened, running
+from testing.contrast import colours, contrast
 from testing.matrix import Document
 
 PHONE, DESK = 360, 1280
@@ -118,8 +118,8 @@ def test_a_square_tells_the_worst_outcome_and_how_many_passed(show: Show) -> Non
 
 def test_outcomes_are_told_apart_by_colour_and_by_mark(show: Show) -> None:
     marks = show(matrix.document()).page.locator(".outcomes .mark")
-    colours = marks.evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
-    assert len(set(colours)) == len(set(marks.all_inner_texts())) == len(KINDS)
+    shown = marks.evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
+    assert len(set(shown)) == len(set(marks.all_inner_texts())) == len(KINDS)
 
 
 def test_a_square_opens_the_evidence_of_its_worst_cell(show: Show) -> None:
@@ -415,36 +415,20 @@ def test_what_is_told_many_times_is_stored_once() -> None:
     assert len(text) < 1_000_000
 
 
-def _colours(block: str) -> dict[str, str]:
-    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
-
-
-def _luminance(colour: str) -> float:
-    """Relative luminance. Source: WCAG 2.2."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-
-def _contrast(one: str, other: str) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_stands_out_from_what_is_behind_it(dark: bool) -> None:
     style = resources.files("compat_matrix.page").joinpath("page.css").read_text("utf-8")
     light, _, rest = style.partition("@media (prefers-color-scheme: dark)")
-    colours = _colours(rest if dark else light)
+    known = colours(rest if dark else light)
     tones = [kind.replace(" ", "-") for kind in KINDS]
     pairs = [(tone, f"{tone}-ground") for tone in tones]
     pairs += [
         (front, back) for front in ("ink", "soft", "link") for back in ("card", "page", "code")
     ]
     for front, back in pairs:
-        assert _contrast(colours[front], colours[back]) >= 4.5, (front, back)
+        assert contrast(known[front], known[back]) >= 4.5, (front, back)
     for back in ("card", "page"):
-        assert _contrast(colours["edge"], colours[back]) >= 3, back
+        assert contrast(known["edge"], known[back]) >= 3, back
 
 
 def test_the_page_is_as_dark_as_the_reader_wants_it(show: Show) -> None:

@@ -22,6 +22,7 @@ from converter.text import escaped
 from converter.verdict.compare import Verdict
 from testing import reports
 from testing.browser import Opened, opened, running
+from testing.contrast import colours, contrast
 
 REPORTS: dict[str, Callable[[], Report]] = {
     function.__name__: function
@@ -506,34 +507,18 @@ def test_headings_tables_and_drawings_can_be_found_without_seeing_them(
     assert page.get_by_role("main").count() == 1
 
 
-def _colours(block: str) -> dict[str, str]:
-    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
-
-
-def _luminance(colour: str) -> float:
-    """Relative luminance. Source: WCAG 2.2."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-
-def _contrast(one: str, other: str) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_and_bars_stand_out_from_what_is_behind_them(dark: bool) -> None:
     style = resources.files("converter.report.page").joinpath("style.css").read_text("utf-8")
     light, _, rest = style.partition("@media (prefers-color-scheme: dark)")
-    colours = _colours(rest if dark else light)
+    known = colours(rest if dark else light)
     text = ("ink", "soft", "link", "good", "fair", "bad", "mark")
     pairs = [(front, back) for front in text for back in ("card", "page")]
     pairs += [(tone, f"{tone}-tint") for tone in ("good", "fair", "bad")] + [("ink", "code")]
     for front, back in pairs:
-        assert _contrast(colours[front], colours[back]) >= 4.5, (front, back)
+        assert contrast(known[front], known[back]) >= 4.5, (front, back)
     for bar in ("bar", "bar-equal"):
-        assert _contrast(colours[bar], colours["card"]) >= 2.8, bar
+        assert contrast(known[bar], known["card"]) >= 2.8, bar
 
 
 def test_the_page_is_as_dark_as_the_reader_wants_it(show: Show) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +99,17 @@ def test_a_mistake_in_a_task_is_raised() -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(run(_tasks(work, a=1), Threads(["one"])))
+
+
+def test_a_file_goes_along_and_one_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(b"bytes")
+    tasks = [
+        Task(path.name, "a", lambda *given: given, (path.name,), path)
+        for path in (there, tmp_path / "missing")
+    ]
+    told = {task.name: given for task, given in run(tasks, Threads(["one"]))}
+    assert told == {"there": ("there", b"bytes"), "missing": ("missing",)}
 
 
 def test_a_seat_that_comes_later_is_used() -> None:
