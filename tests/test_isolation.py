@@ -22,6 +22,12 @@ HANG = Path(__file__).parent / "attacks" / "files" / "hang-1.h5"
 HERE = __name__
 
 
+@pytest.fixture(autouse=True)
+def _child_that_imports_this_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child imports from where `converter` is installed, where there are no tests."""
+    monkeypatch.setattr(isolation, "ROOT", Path(__file__).parents[1])
+
+
 def work(given: dict[str, Any]) -> Any:
     """What the child is made to do here."""
     match given["do"]:
