@@ -32,7 +32,10 @@ CAUSES = (
         served=True,
     ),
     Cause("keras-1-config", "cannot say input_dtype="),
-    Cause("older-keras-lacks-argument", r"cannot say \w+="),
+    Cause(
+        "older-keras-lacks-argument",
+        r"cannot say \w+=|__init__\(\) got an unexpected keyword|Unrecognized keyword arguments passed",
+    ),
     Cause("keras-1-stands-alone", "translated to Keras 2 only, not to keras 1"),
     Cause("native-recurrent-in-tf-2", "Attempting to capture an EagerTensor"),
     Cause("contrib-input-layer", "You must provide an `input_shape` argument"),

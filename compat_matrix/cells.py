@@ -31,7 +31,7 @@ class File:
     """An .h5 file: where it lies, what its bytes are, and who wrote it (as the report says it).
 
     name: what it is called in the results. flavour: of its writer; None where the file does not
-    tell. referee: the toolchain to ask for the reference. refusal: why it cannot be measured at
+    tell. rule: the id of the row of rules.WRITER_RULES for such writers. referee: the toolchain to ask for the reference. refusal: why it cannot be measured at
     all, empty if it can.
     """
 
@@ -39,6 +39,7 @@ class File:
     sha256: str
     writer: str = ""
     flavour: str | None = None
+    rule: str = ""
     referee: str = ""
     refusal: str = ""
     name: str = ""

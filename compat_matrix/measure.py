@@ -41,7 +41,8 @@ def survey(path: Path, data: bytes | None = None) -> File:
                 writer = job.source.writer
                 referee = job.plan.references[0].toolchain.id
                 name = str(writer).removesuffix(" on tensorflow")  # as nearly all are
-                return File(path, digest, name, writer.flavour, referee)
+                rule = rules.writer_rule(job.source).id
+                return File(path, digest, name, writer.flavour, rule, referee)
         except ConvertH5Error as error:
             return File(path, _digest(path, data), refusal=error.line())
 

@@ -33,7 +33,9 @@ def document(rows: Sequence[Row]) -> Document:
         "convert_h5": converter.__version__,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "rule": str(Rule(options.rtol, options.atol)),
-        "files": [{"name": f.name, "sha256": f.sha256, "writer": f.writer} for f in files],
+        "files": [
+            {"name": f.name, "sha256": f.sha256, "writer": f.writer, "rule": f.rule} for f in files
+        ],
         "toolchains": [_toolchain(id_) for id_ in used],
         "servings": list(dict.fromkeys(row.cell.serving for row in rows)),
         "advice": advise(cells),

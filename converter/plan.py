@@ -204,7 +204,7 @@ def _in_toolchain(source: SourceModel, toolchain: Toolchain) -> tuple[Target, ..
 
 
 def _by_writer(source: SourceModel) -> tuple[Target, ...]:
-    rule = next((r for r in rules.WRITER_RULES if r.matches(source)), rules.WRITER_RULES[-1])
+    rule = rules.writer_rule(source)
     return tuple(Target(catalog.get(id_), name, rule.reason) for id_, name in rule.targets)
 
 

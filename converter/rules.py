@@ -150,6 +150,11 @@ WRITER_RULES = (
 )
 
 
+def writer_rule(source: SourceModel) -> WriterRule:
+    """The row for the writer of `source`; the last one where none fits."""
+    return next((r for r in WRITER_RULES if r.matches(source)), WRITER_RULES[-1])
+
+
 @dataclass(frozen=True)
 class Veto:
     """Sources that must not be loaded by some Kerases, because the answers would be wrong.

@@ -33,12 +33,21 @@ def describe(error):
     if isinstance(error, Status):
         message = error.message[:LONGEST_TEXT]
         return {"kind": "status", "code": error.code, "message": message}
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return {
         "kind": _kind(error),
         "exception": type(error).__name__,
-        "message": " ".join(lines)[:2000],
+        "message": sentence(error)[:2000],
     }
+
+
+def sentence(error):
+    """What an exception says, in one line.
+
+    Keras 3 tells the config of every layer on the way to what it could not read, thousands of
+    characters; of these only the end is kept, which says what is wrong.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines).split("Exception encountered: ")[-1]
 
 
 def _kind(error):

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from . import dialect
+from .failures import sentence
 
 
 class Loaded:
@@ -47,7 +48,8 @@ def load(keras, path, options, objects):
         if failure is None:
             raise
         raise LoadFailed(
-            "%s: %s (and with its config translated: %s)" % (type(failure).__name__, failure, error)
+            "%s: %s (and with its config translated: %s)"
+            % (type(failure).__name__, sentence(failure), error)
         ) from failure
     return _finished(keras, path, options, loaded)
 

@@ -19,6 +19,8 @@ SEEN = {
     "keras-1-config": ("keras 2.3.1 cannot say input_dtype='float32' of layer first (LSTM)",),
     "older-keras-lacks-argument": (
         "tf.keras 2.1.6-tf cannot say zero_output_for_mask=True of layer forward_first (LSTM)",
+        "GlorotUniform.__init__() got an unexpected keyword argument 'input_axes'",
+        "Unrecognized keyword arguments passed to Dense: {'quantization_config': None}",
     ),
     "keras-1-stands-alone": ("configs are translated to Keras 2 only, not to keras 1.2.2",),
     "native-recurrent-in-tf-2": (
