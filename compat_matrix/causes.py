@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from compat_matrix.cells import NO_TOOLCHAIN, Cell
+from compat_matrix.cells import Cell
 from converter import rules
+from converter.evidence import NO_TOOLCHAIN
 from converter.source.model import SourceModel
 from converter.toolchain import catalog
 
@@ -34,7 +35,8 @@ CAUSES = (
     Cause("keras-1-config", "cannot say input_dtype="),
     Cause(
         "older-keras-lacks-argument",
-        r"cannot say \w+=|__init__\(\) got an unexpected keyword|Unrecognized keyword arguments passed",
+        r"cannot say \w+=|__init__\(\) got an unexpected keyword"
+        "|Unrecognized keyword arguments passed",
     ),
     Cause("keras-1-stands-alone", "translated to Keras 2 only, not to keras 1"),
     Cause("native-recurrent-in-tf-2", "Attempting to capture an EagerTensor"),

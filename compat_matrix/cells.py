@@ -15,14 +15,12 @@ from pathlib import Path
 
 import converter
 from converter import rules
+from converter.evidence import NO_TOOLCHAIN
 from converter.toolchain import catalog
 from converter.toolchain.catalog import Toolchain
 
-# The toolchain of `direct`.
-NO_TOOLCHAIN = "none"
-
-# Folders of `converter` that only show what was found, and the modules here that measure.
-SHOWS = ("cli", "report")
+# What in `converter` only shows what was found, and the modules here that measure.
+SHOWS = ("cli", "report", "evidence.py", "evidence.json")
 MEASURES = ("bench.py", "causes.py", "measure.py")
 
 
@@ -31,8 +29,8 @@ class File:
     """An .h5 file: where it lies, what its bytes are, and who wrote it (as the report says it).
 
     name: what it is called in the results. flavour: of its writer; None where the file does not
-    tell. rule: the id of the row of rules.WRITER_RULES for such writers. referee: the toolchain to ask for the reference. refusal: why it cannot be measured at
-    all, empty if it can.
+    tell. rule: the id of its row in rules.WRITER_RULES. referee: the toolchain to ask for the
+    reference. refusal: why it cannot be measured at all, empty if it can.
     """
 
     path: Path

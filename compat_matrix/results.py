@@ -12,8 +12,8 @@ from typing import Any
 
 import converter
 from compat_matrix.advice import advise
-from compat_matrix.cells import NO_TOOLCHAIN
 from compat_matrix.matrix import Row
+from converter.evidence import NO_TOOLCHAIN
 from converter.options import Options
 from converter.toolchain import catalog
 from converter.verdict.rule import Rule

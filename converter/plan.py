@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from converter import rules
+from converter import evidence, rules
 from converter.errors import NoToolchain, UsageError
 from converter.options import Options
 from converter.source.model import SourceModel
@@ -167,7 +167,7 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
         translate_always=bool(source.layers_of(*rules.GPU_ONLY_LAYERS)),
         recurrent=bool(source.layers_of(*rules.RECURRENT_LAYERS)),
         direct=options.strategy == rules.DIRECT or _may_be_direct(source, options),
-        reasons=_reasons(source, targets, refused),
+        reasons=_reasons(source, options, targets, refused),
     )
     plan.servers(targets[0])  # a runtime that does not exist is told now, not after converting
     return plan
@@ -238,7 +238,7 @@ def _attempt(name: str, freeze: bool) -> Attempt:
 
 
 def _reasons(
-    source: SourceModel, targets: tuple[Target, ...], refused: list[str]
+    source: SourceModel, options: Options, targets: tuple[Target, ...], refused: list[str]
 ) -> tuple[str, ...]:
     said = [f"written by {source.writer}"]
     if source.writer.backend_implied:
@@ -255,4 +255,12 @@ def _reasons(
             f"{', '.join(source.training_calls)}: called with training=True, random by design;"
             " proven with that flag off"
         )
-    return tuple(said)
+    return (*said, *_measured(source, options, targets[0]))
+
+
+def _measured(source: SourceModel, options: Options, target: Target) -> tuple[str, ...]:
+    """What is known of the ways that the plan takes, by measurement."""
+    auto = (rules.DIRECT, *_strategies(target))
+    names = auto if options.strategy == "auto" else (options.strategy,)
+    kind = rules.writer_rule(source).id
+    return evidence.reasons(kind, target.toolchain.id, target.flavour, names)

@@ -11,8 +11,8 @@ import math
 from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
 
-from compat_matrix.cells import NO_TOOLCHAIN
 from compat_matrix.outcome import Kind
+from converter.evidence import NO_TOOLCHAIN
 from converter.report import words
 from converter.text import escaped, printable
 

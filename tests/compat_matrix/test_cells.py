@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from compat_matrix import cells
-from compat_matrix.cells import NO_TOOLCHAIN, Axes, Cell, File, Unit
+from compat_matrix.cells import Axes, Cell, File, Unit
 from converter import rules
+from converter.evidence import NO_TOOLCHAIN
 from converter.toolchain import catalog
 
 EVERYTHING = (rules.DIRECT, *rules.STRATEGY_MODES)
