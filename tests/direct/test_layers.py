@@ -23,7 +23,7 @@ from tests.direct.conftest import LAYERS
 # Families of Keras 1, whose layers have other names and arguments, are for its one writer.
 KERAS_1 = "keras-1.2.2"
 # All cases of all writers take two hours of two cores.
-STEP = 30
+STEP = 45
 
 
 def _families(writer: str) -> list[str]:
