@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from converter.errors import ConvertH5Error
 from converter.text import escaped
 
 
@@ -28,3 +29,8 @@ def progress(quiet: bool = False) -> Iterator[Callable[[str], None]]:
 def say(text: str) -> None:
     """One line for people."""
     print(escaped(text), file=sys.stderr, flush=True)
+
+
+def fail(error: ConvertH5Error) -> None:
+    """The one line that tells a failure."""
+    say(f"convert-h5: {error.line()} [{error.id}]")

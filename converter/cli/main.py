@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from converter import __version__, memory
+from converter.cli import console
 from converter.errors import ConvertH5Error
 
 INTERRUPTED = 130
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("convert-h5: interrupted; everything was cleaned up", file=sys.stderr)
         return INTERRUPTED
     except ConvertH5Error as error:
-        print(f"convert-h5: {error.line()} [{error.id}]", file=sys.stderr)
+        console.fail(error)
         return error.exit_code
     except Exception as error:
         from converter.cli.crash import write_log

@@ -24,6 +24,16 @@ def _pairs(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]
     return pairs
 
 
+# What is permitted of the code that a file asks for.
+CODE = (
+    click.option(
+        "--custom-objects", type=PATH, metavar="FILE.py", help="Your own layers and functions."
+    ),
+    click.option(
+        "--allow-lambda", multiple=True, metavar="sha256:…", help="Run exactly this bytecode."
+    ),
+)
+
 SOURCE = (
     click.option("--toolchain", default="auto", show_default=True, help="In which toolchain."),
     click.option("--python", type=PATH, help="Use the environment of this Python."),
@@ -51,12 +61,7 @@ SOURCE = (
         show_default=True,
         help="Tag of the graph; repeatable.",
     ),
-    click.option(
-        "--custom-objects", type=PATH, metavar="FILE.py", help="Your own layers and functions."
-    ),
-    click.option(
-        "--allow-lambda", multiple=True, metavar="sha256:…", help="Run exactly this bytecode."
-    ),
+    *CODE,
     click.option(
         "--architecture",
         type=PATH,

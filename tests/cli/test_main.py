@@ -165,6 +165,7 @@ def test_a_failure_is_one_line_with_its_id_and_exit_code(
     [
         ["model.h5"],
         ["inspect"],
+        ["inspect", "none.h5", "--check", "--json"],
         ["model.h5", "out", "--no-such-option"],
         ["model.h5", "out", "--rename-input", "x"],
         ["model.h5", "out", "--rename-input", "=x"],
@@ -236,6 +237,33 @@ def test_inspect_shows_what_convert_would_refuse(
     assert cli.main(["inspect", str(path), "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert any(f["refuse"] and f["permit"].startswith("--allow-lambda sha256:") for f in findings)
+
+
+def test_inspect_of_several_files_tells_all_and_ends_as_the_first_that_failed(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", "model.h5", "none.h5", "lambda.h5", "--json"]) == 3
+    out, err = capsys.readouterr()
+    first, second = out.split("\n}\n{\n")
+    assert json.loads(first + "}")["path"] == "model.h5"
+    assert json.loads("{" + second)["path"] == "lambda.h5"
+    assert err.endswith("[source-not-found]\n")
+
+
+def test_inspect_check_is_silent_of_what_is_right_and_has_a_line_for_what_is_not(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["inspect", "--check", "model.h5"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert cli.main(["inspect", "--check", "lambda.h5", "model.h5", "text.h5"]) == 4
+    out, err = capsys.readouterr()
+    refused, unreadable = err.splitlines()
+    assert out == ""
+    assert (refused.split()[1], refused.split()[-1]) == ("lambda.h5", "[source-unsafe]")
+    assert (unreadable.split()[1], unreadable.split()[-1]) == ("text.h5", "[source-not-hdf5]")
+    permit = next(word for word in refused.split() if word.startswith("sha256:"))
+    digest = permit.rstrip(".")
+    assert cli.main(["inspect", "--check", "lambda.h5", "--allow-lambda", digest]) == 0
 
 
 @pytest.mark.parametrize("message", ["it broke", "it broke\nin two lines"])
