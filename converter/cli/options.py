@@ -115,7 +115,7 @@ REPORT = (
         "report_dir",
         type=PATH,
         metavar="DIR",
-        help="Write report.html, report.json and logs.",
+        help="Write report.html, .md, .json and logs.",
     ),
     click.option("--junit", type=PATH, metavar="FILE", help="Write a JUnit report."),
     click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document."),

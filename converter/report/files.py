@@ -1,4 +1,4 @@
-"""The report as files: a page, JSON and the logs in a folder, and JUnit in a file of its own."""
+"""The report as files: a page, Markdown, JSON and logs in a folder, JUnit in a file of its own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 
 from converter.errors import ServingFailed, UsageError, WorkerError
-from converter.report import html, junit
+from converter.report import html, junit, markdown
 from converter.report.model import Report, as_dict
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write report.html, report.json and <n>-<strategy>.log into `folder`. Raises UsageError."""
+    """Write report.html, .md and .json and <n>-<strategy>.log into `folder`. Raises UsageError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.json").write_text(json.dumps(as_dict(report), indent=1) + "\n")
         (folder / "report.html").write_text(html.document(report), encoding="utf-8")
+        (folder / "report.md").write_text(markdown.document(report), encoding="utf-8")
         for number, attempt in enumerate(report.attempts, start=1):
             if attempt.log_tail:
                 (folder / f"{number}-{attempt.strategy}.log").write_text(attempt.log_tail)

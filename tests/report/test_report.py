@@ -113,7 +113,7 @@ def test_the_folder_holds_the_document_and_the_log_of_each_failed_attempt(tmp_pa
     folder = tmp_path / "new" / "report"
     files.write(_failed(), folder)
     written = sorted(p.name for p in folder.iterdir())
-    assert written == ["1-save_model.log", "report.html", "report.json"]
+    assert written == ["1-save_model.log", "report.html", "report.json", "report.md"]
     assert (folder / "1-save_model.log").read_text() == "the log"
     assert _strict((folder / "report.json").read_text()) == as_dict(_failed())
 

@@ -1,0 +1,186 @@
+"""`convert-h5 action`: what action.yml runs, told by environment variables.
+
+A runner takes lines that begin with `::` for commands, whoever wrote them; so it is told to stop
+that while a model's own words are printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from converter.errors import UsageError
+from converter.report import github
+
+
+@click.command(
+    "action",
+    epilog="""Examples:
+
+    \b
+    CONVERT_H5_MODEL=model.h5 CONVERT_H5_EXPORT_DIR=models/m convert-h5 action
+    CONVERT_H5_MODEL=model.h5 CONVERT_H5_SAVED_MODEL=models/m/3 convert-h5 action
+
+    Exit codes: of the first command that failed, see convert and verify.
+    """,
+)
+def command() -> int:
+    """Convert, verify or both, and tell GitHub Actions. See docs/ci.md.
+
+    Read are CONVERT_H5_MODEL, _EXPORT_DIR (convert), _SAVED_MODEL (verify), _SERVING, _ARGS (more
+    options, as a shell splits them) and _REPORT (a folder); written what GITHUB_OUTPUT and
+    GITHUB_STEP_SUMMARY name.
+    """
+    asked = Asked.of(os.environ)
+    published, verdict, code = "", "", 0
+    for verb, targets in asked.runs().items():
+        ended = _run(asked, verb, targets)
+        for line in ended.annotations:
+            print(line, flush=True)
+        _append("GITHUB_STEP_SUMMARY", ended.summary)
+        published = published or ended.published
+        if not code:
+            verdict, code = ended.verdict, ended.code
+    told = {"published": published, "verdict": verdict, "report": str(asked.report)}
+    told["exit-code"] = str(code)
+    _append("GITHUB_OUTPUT", "".join(github.variable(*pair) for pair in told.items()))
+    return code
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The inputs of the action; an empty one is one that was not given."""
+
+    model: str
+    export_dir: str
+    saved_model: str
+    options: tuple[str, ...]
+    report: Path
+
+    @staticmethod
+    def of(environment: Mapping[str, str]) -> Asked:
+        """Raises UsageError."""
+
+        def given(name: str) -> str:
+            return environment.get(f"CONVERT_H5_{name}", "").strip()
+
+        try:
+            options = shlex.split(given("ARGS"))
+        except ValueError as error:
+            raise UsageError("The input args cannot be split", why=str(error)) from error
+        if given("SERVING"):
+            options = ["--serving", given("SERVING"), *options]
+        report = Path(given("REPORT") or "convert-h5-report")
+        asked = Asked(
+            given("MODEL"), given("EXPORT_DIR"), given("SAVED_MODEL"), tuple(options), report
+        )
+        if not asked.model or not asked.runs():
+            raise UsageError(
+                "Nothing to do", fix="Give the input model, and export-dir, saved-model or both"
+            )
+        return asked
+
+    def runs(self) -> dict[str, list[str]]:
+        """The verbs to run, each with its arguments."""
+        found = {}
+        if self.export_dir:
+            found["convert"] = [self.model, self.export_dir]
+        if self.saved_model:
+            found["verify"] = [self.saved_model, self.model]
+        return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    verdict: str
+    published: str
+    annotations: list[str]
+    summary: str
+
+
+def _run(asked: Asked, verb: str, targets: list[str]) -> Ended:
+    """Run a verb in this process, its report in a folder of its own."""
+    from converter.cli.main import main
+
+    folder = asked.report / verb
+    files = ["--report", str(folder), "--junit", str(folder / "junit.xml")]
+    written = folder / "report.json"
+    written.unlink(missing_ok=True)  # of another run
+    with _commands_stopped(), _heard() as heard:
+        code = main([verb, *asked.options, *files, "--", *targets])
+    if not written.exists():
+        line = heard.last_line
+        return Ended(code, "usage" if code == 2 else "internal", "", [_error(asked, line)], "")
+    told: dict[str, Any] = json.loads(written.read_text())
+    return Ended(
+        code,
+        github.verdict(told),
+        told["published"] or "",
+        list(github.failures(told)),
+        (folder / "report.md").read_text(encoding="utf-8"),
+    )
+
+
+def _error(asked: Asked, line: str) -> str:
+    return github.command("error", line, file=asked.model, title="convert-h5")
+
+
+@contextlib.contextmanager
+def _commands_stopped() -> Iterator[None]:
+    """No line that is printed meanwhile is a command."""
+    token = secrets.token_hex(16)
+    print(github.command("stop-commands", token), flush=True)
+    try:
+        yield
+    finally:
+        print(github.command(token), flush=True)
+
+
+class Heard(io.TextIOBase):
+    """Standard error, passed on and remembered."""
+
+    def __init__(self, onward: TextIO) -> None:
+        self._onward = onward
+        self._said = ""
+
+    @property
+    def last_line(self) -> str:
+        """The last line that is not empty."""
+        return (self._said.strip().splitlines() or [""])[-1]
+
+    def write(self, text: str) -> int:
+        """Of what was said, the end is kept."""
+        self._said = (self._said + text)[-10_000:]
+        return self._onward.write(text)
+
+    def flush(self) -> None:
+        """As the one behind."""
+        self._onward.flush()
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[Heard]:
+    heard = Heard(sys.stderr)
+    with contextlib.redirect_stderr(heard):
+        yield heard
+
+
+def _append(variable: str, text: str) -> None:
+    """To the file that the runner names in `variable`, if it does."""
+    if path := os.environ.get(variable):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
