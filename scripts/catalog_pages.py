@@ -31,11 +31,11 @@ def tox_part() -> str:
     series = environments()
     lines = [f"[testenv:tf{{{','.join(name[2:] for name in series)}}}]"]
     lines += ["description = the worker's tests in one pinned TensorFlow", "set_env ="]
-    lines += [f"    {name}: TOOLCHAINS = {_pattern(found)}" for name, found in series.items()]
+    lines += [f"    {name}: TOOLCHAINS = {pattern(found)}" for name, found in series.items()]
     return "\n".join(lines) + "\n"
 
 
-def _pattern(toolchains: list[Toolchain]) -> str:
+def pattern(toolchains: list[Toolchain]) -> str:
     """A glob that fits these toolchains and no other."""
     if len(toolchains) == 1:
         return toolchains[0].id

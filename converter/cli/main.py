@@ -29,7 +29,7 @@ VERBS = {
     "call": ("converter.cli.call", "Ask a served model: its metadata, and one request."),
     "batch": ("compat_matrix.cli.batch", "Convert and prove many files."),
     "matrix": ("compat_matrix.cli.matrix", "Measure which toolchain, strategy and server work."),
-    "action": ("converter.cli.action", "Convert and verify in GitHub Actions."),
+    "ci": ("converter.cli.ci", "Convert and verify as a pipeline's variables say."),
     "toolchain": ("converter.cli.toolchain", "List, install and remove toolchains."),
 }
 

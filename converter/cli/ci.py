@@ -1,7 +1,7 @@
-"""`convert-h5 action`: what action.yml runs, told by environment variables.
+"""`convert-h5 ci`: what action.yml and templates/convert-h5.yml run, told by environment variables.
 
-A runner takes lines that begin with `::` for commands, whoever wrote them; so it is told to stop
-that while a model's own words are printed.
+GitHub's runner takes lines that begin with `::` for commands, whoever wrote them; so it is told to
+stop that while a model's own words are printed.
 """
 
 from __future__ import annotations
@@ -20,42 +20,53 @@ from typing import Any, TextIO
 
 import click
 
+from converter.cli import console
 from converter.errors import UsageError
 from converter.report import github
+from converter.text import printable
+
+# Exit code -> the verdict on a run that wrote no report.
+WITHOUT_REPORT = {UsageError.exit_code: UsageError.id, 130: "interrupted"}
 
 
 @click.command(
-    "action",
+    "ci",
     epilog="""Examples:
 
     \b
-    CONVERT_H5_MODEL=model.h5 CONVERT_H5_EXPORT_DIR=models/m convert-h5 action
-    CONVERT_H5_MODEL=model.h5 CONVERT_H5_SAVED_MODEL=models/m/3 convert-h5 action
+    CONVERT_H5_MODEL=model.h5 CONVERT_H5_EXPORT_DIR=models/m convert-h5 ci
+    CONVERT_H5_MODEL=model.h5 CONVERT_H5_SAVED_MODEL=models/m/3 convert-h5 ci
 
     Exit codes: of the first command that failed, see convert and verify.
     """,
 )
 def command() -> int:
-    """Convert, verify or both, and tell GitHub Actions. See docs/ci.md.
+    """Convert, verify or both, as environment variables say, and tell the pipeline.
 
     Read are CONVERT_H5_MODEL, _EXPORT_DIR (convert), _SAVED_MODEL (verify), _SERVING, _ARGS (more
-    options, as a shell splits them) and _REPORT (a folder); written what GITHUB_OUTPUT and
-    GITHUB_STEP_SUMMARY name.
+    options, as a shell splits them) and _REPORT, the folder for the reports (convert-h5-report).
+    What came of it is in outputs.env there. In GitHub Actions there are annotations, a summary and
+    outputs too.
     """
-    asked = Asked.of(os.environ)
-    published, verdict, code = "", "", 0
-    for verb, targets in asked.runs().items():
-        ended = _run(asked, verb, targets)
-        for line in ended.annotations:
-            print(line, flush=True)
-        _append("GITHUB_STEP_SUMMARY", ended.summary)
-        published = published or ended.published
-        if not code:
-            verdict, code = ended.verdict, ended.code
-    told = {"published": published, "verdict": verdict, "report": str(asked.report)}
-    told["exit-code"] = str(code)
-    _append("GITHUB_OUTPUT", "".join(github.variable(*pair) for pair in told.items()))
-    return code
+    try:
+        asked = Asked.of(os.environ)
+    except UsageError as error:
+        console.fail(error)
+        _say(_error(error.line()))
+        _tell({"verdict": error.id, "exit-code": str(error.exit_code)})
+        return error.exit_code
+    ended = [_run(asked, verb, targets) for verb, targets in asked.runs().items()]
+    _say(*(line for each in ended for line in each.annotations))
+    _append("GITHUB_STEP_SUMMARY", "".join(each.summary for each in ended))
+    decisive = next((each for each in ended if each.code), ended[-1])
+    told = {
+        "published": next((each.published for each in ended if each.published), ""),
+        "verdict": decisive.verdict,
+        "exit-code": str(decisive.code),
+    }
+    _tell({**told, "report": str(asked.report)})
+    _write(asked.report / "outputs.env", told)
+    return decisive.code
 
 
 @dataclass(frozen=True)
@@ -107,9 +118,9 @@ class Ended:
 
     code: int
     verdict: str
-    published: str
     annotations: list[str]
-    summary: str
+    published: str = ""
+    summary: str = ""
 
 
 def _run(asked: Asked, verb: str, targets: list[str]) -> Ended:
@@ -123,31 +134,32 @@ def _run(asked: Asked, verb: str, targets: list[str]) -> Ended:
     with _commands_stopped(), _heard() as heard:
         code = main([verb, *asked.options, *files, "--", *targets])
     if not written.exists():
-        line = heard.last_line
-        return Ended(code, "usage" if code == 2 else "internal", "", [_error(asked, line)], "")
+        return Ended(
+            code, WITHOUT_REPORT.get(code, "internal"), [_error(heard.last_line, asked.model)]
+        )
     told: dict[str, Any] = json.loads(written.read_text())
     return Ended(
         code,
         github.verdict(told),
-        told["published"] or "",
         list(github.failures(told)),
+        told["published"] or "",
         (folder / "report.md").read_text(encoding="utf-8"),
     )
 
 
-def _error(asked: Asked, line: str) -> str:
-    return github.command("error", line, file=asked.model, title="convert-h5")
+def _error(line: str, file: str = "") -> str:
+    return github.command("error", line, file=file, title="convert-h5")
 
 
 @contextlib.contextmanager
 def _commands_stopped() -> Iterator[None]:
     """No line that is printed meanwhile is a command."""
     token = secrets.token_hex(16)
-    print(github.command("stop-commands", token), flush=True)
+    _say(github.command("stop-commands", token))
     try:
         yield
     finally:
-        print(github.command(token), flush=True)
+        _say(github.command(token))
 
 
 class Heard(io.TextIOBase):
@@ -177,6 +189,28 @@ def _heard() -> Iterator[Heard]:
     heard = Heard(sys.stderr)
     with contextlib.redirect_stderr(heard):
         yield heard
+
+
+def _say(*commands: str) -> None:
+    """To GitHub's runner, where it listens."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in commands:
+            print(line, flush=True)
+
+
+def _tell(outputs: Mapping[str, str]) -> None:
+    _append("GITHUB_OUTPUT", "".join(github.variable(*pair) for pair in outputs.items()))
+
+
+def _write(path: Path, outputs: Mapping[str, str]) -> None:
+    """As GitLab and others read variables from a file. Raises UsageError."""
+    names = {name: f"CONVERT_H5_{name.replace('-', '_').upper()}" for name in outputs}
+    lines = [f"{names[name]}={printable(value)}\n" for name, value in outputs.items()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written", why=str(error.strerror)) from error
 
 
 def _append(variable: str, text: str) -> None:
