@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,12 +30,23 @@ def load_all(path: Path) -> list[Any]:
     return list(YAML(typ="safe", pure=True).load_all(path))
 
 
+def checkout(folder: Path) -> Path:
+    """A copy of what pip installs, as a runner has it: an installation writes beside its source."""
+    folder.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("converter", "compat_matrix"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
 @dataclass
 class Runner:
-    """A machine on which steps are run. workspace: where the user's files are."""
+    """A machine on which steps are run. workspace: where the user's files are; action: ours."""
 
     workspace: Path
     temp: Path
+    action: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, step: Mapping[str, Any], context: Mapping[str, str]) -> Step:
@@ -57,7 +69,7 @@ class Runner:
                 "RUNNER_TEMP": str(self.temp),
                 "GITHUB_ACTIONS": "true",
                 "GITHUB_WORKSPACE": str(self.workspace),
-                "GITHUB_ACTION_PATH": str(ROOT),
+                "GITHUB_ACTION_PATH": str(self.action),
                 **{name: str(file) for name, file in files.items()},
                 **{name: told(value) for name, value in step.get("env", {}).items()},
             },

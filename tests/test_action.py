@@ -31,7 +31,7 @@ Act = Callable[..., Step]
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """RUNNER_TEMP after the step that installs; what is required is taken from here."""
     temp = tmp_path_factory.mktemp("runner")
-    machine = Runner(temp, temp, {"PIP_NO_DEPS": "1"})
+    machine = Runner(temp, temp, runner.checkout(temp / "action"), {"PIP_NO_DEPS": "1"})
     done = machine.run(STEPS["install"], {"steps.python.outputs.python-path": sys.executable})
     assert done.code == 0, done.log
     assert len(done.outputs["locks"]) == 64
@@ -50,7 +50,7 @@ def act(installed: Path, tmp_path: Path) -> Act:
         assert set(inputs) == set(ACTION["inputs"])
         context = {f"inputs.{name}": value for name, value in inputs.items()}
         context["steps.python.outputs.python-path"] = sys.executable
-        return Runner(tmp_path, installed).run(STEPS["run"], context)
+        return Runner(tmp_path, installed, installed / "action").run(STEPS["run"], context)
 
     return run
 
