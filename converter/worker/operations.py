@@ -17,6 +17,7 @@ from . import (
     graph_layers,
     kerases,
     loading,
+    naive,
     saved_model,
     servables,
     source_layers,
@@ -39,6 +40,7 @@ class Operations:
         self.loaded = None
         self.served = None
         self.servables = servables.Servables(tensorflow)
+        self.naive = naive.Naive(tensorflow)
 
     def run(self, operation, fields, tensors):
         """Do `operation`; raises whatever Keras or TensorFlow raises."""
@@ -55,7 +57,9 @@ class Operations:
             "graph_layers": lambda f, t: graph_layers.compare(self.tf, f, t),
             "servable_load": self.servables.load,
             "servable_run": self.servables.run,
+            "servable_time": self.servables.time,
             "servable_unload": self.servables.unload,
+            "naive_call": self.naive.call,
         }
         if operation not in known:
             raise Unsupported("this worker has no operation %r" % operation)

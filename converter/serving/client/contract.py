@@ -87,6 +87,24 @@ class Client(Protocol):
         """
         ...
 
+    # `predict` in its three parts, for who wants to time them or to send a request again.
+
+    def encode(
+        self, inputs: Inputs, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
+    ) -> bytes:
+        """The body of the request that asks `inputs`."""
+        ...
+
+    def send(self, request: bytes) -> Any:
+        """What answers a body that `encode` gave, not yet read."""
+        ...
+
+    def decode(
+        self, answer: Any, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
+    ) -> Outputs:
+        """The outputs in what `send` gave."""
+        ...
+
     def close(self) -> None:
         """Give up the connection."""
         ...

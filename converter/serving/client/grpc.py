@@ -22,7 +22,7 @@ from converter.serving.client.contract import (
     version_statuses,
 )
 from converter.serving.status import Code, StatusError
-from converter.serving.tensors import as_entry, from_proto
+from converter.serving.tensors import as_entry, from_proto, to_proto
 from converter.wire import apis_pb2 as apis
 from converter.wire.tensorflow_pb2 import TensorProto
 
@@ -40,7 +40,8 @@ class GrpcClient(BaseClient):
     """One model of the server at `address` ("host:port" or "unix:/path").
 
     `version` or `label` chooses a version; without either it is the server's latest. `timeout` is
-    the deadline of each call in seconds. With `credentials` the connection is TLS.
+    the deadline of each call in seconds. Requests hold tensors as `tensor_content`, or with `typed`
+    in the typed fields (`float_val` …). With `credentials` the connection is TLS.
     """
 
     protocol = "grpc"
@@ -53,6 +54,7 @@ class GrpcClient(BaseClient):
         version: int | None = None,
         label: str | None = None,
         timeout: float = 60.0,
+        typed: bool = False,
         credentials: grpc.ChannelCredentials | None = None,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
@@ -63,6 +65,7 @@ class GrpcClient(BaseClient):
         self._model = model
         self._spec = _spec(model, version, label)
         self._timeout = timeout
+        self._typed = typed
         options = [*UNLIMITED, *options]
         if credentials is None:
             self._channel = grpc.insecure_channel(address, options)
@@ -96,18 +99,40 @@ class GrpcClient(BaseClient):
         self, inputs: Inputs, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
     ) -> Outputs:
         """The outputs for `inputs`, as Client.predict says."""
+        request = self.encode(inputs, signature, outputs)
+        return self.decode(self.send(request), signature, outputs)
+
+    def encode(
+        self, inputs: Inputs, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
+    ) -> bytes:
+        """The PredictRequest that asks `inputs`, serialised."""
         known = casting.signature_of(self.metadata(), signature)
         casting.check_outputs(known, outputs)
         request = apis.PredictRequest(model_spec=self._spec, output_filter=outputs)
         request.model_spec.signature_name = signature
+        tensors = casting.tensors_for(known, inputs)
+        if self._typed:
+            for name, tensor in tensors.items():
+                to_proto(tensor, request.inputs[name], content=False)
+            return request.SerializeToString()
         pieces: list[bytes | memoryview] = [request.SerializeToString()]
-        for name, tensor in casting.tensors_for(known, inputs).items():
+        for name, tensor in tensors.items():
             pieces += as_entry(tensor, name, _INPUTS)
+        return b"".join(pieces)
+
+    def send(self, request: bytes) -> bytes:
+        """The serialised PredictResponse to what `encode` gave."""
         try:
-            reply = self._send(PREDICTION + "Predict", b"".join(pieces), apis.PredictResponse)
+            return self._send(PREDICTION + "Predict", request)
         except errors.RequestRefused:
             self._forget()
             raise
+
+    def decode(
+        self, answer: bytes, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
+    ) -> Outputs:
+        """The outputs in what `send` gave."""
+        reply = self._parsed(apis.PredictResponse, answer)
         wanted = outputs or sorted(reply.outputs)
         missing = set(wanted) - set(reply.outputs)
         if missing:
@@ -124,18 +149,17 @@ class GrpcClient(BaseClient):
         return values if values.flags.writeable else np.array(values)
 
     def _call(self, path: str, request: Message, reply: type[Reply]) -> Reply:
-        return self._send(path, request.SerializeToString(), reply)
+        return self._parsed(reply, self._send(path, request.SerializeToString()))
 
-    def _send(self, path: str, request: bytes, reply: type[Reply]) -> Reply:
+    def _send(self, path: str, request: bytes) -> bytes:
         try:
-            raw = self._calls[path](request, timeout=self._timeout)
+            return self._calls[path](request, timeout=self._timeout)
         except grpc.RpcError as error:
             if isinstance(error, grpc.Call):
                 code = Code[error.code().name]
                 asked = f"model '{self._model}' at {self._address}"
                 raise errors.said(code, error.details() or "", asked) from error
             raise
-        return self._parsed(reply, raw)
 
     def _parsed(self, cls: type[Reply], raw: bytes) -> Reply:
         try:

@@ -33,15 +33,15 @@ class Connection:
 
     def get(self, path: str) -> Any:
         """The JSON at `path`. Raises a ServingError."""
-        return self._read(self._send("GET", path, None, {}))
+        return self.read(self._send("GET", path, None, {}))
 
-    def post(self, path: str, body: bytes) -> Any:
-        """The JSON that answers `body`. Raises a ServingError."""
+    def post(self, path: str, body: bytes) -> requests.Response:
+        """What answers the JSON `body`, not yet read. Raises a ServingError."""
         headers = {"Content-Type": "application/json"}
         if self._compress:
             headers["Content-Encoding"] = "gzip"
             body = gzip.compress(body, 1)
-        return self._read(self._send("POST", path, body, headers))
+        return self._send("POST", path, body, headers)
 
     def close(self) -> None:
         """Give up the connection."""
@@ -86,7 +86,8 @@ class Connection:
             allow_redirects=False,
         )
 
-    def _read(self, reply: requests.Response) -> Any:
+    def read(self, reply: requests.Response) -> Any:
+        """The JSON of an answer. Raises a ServingError."""
         try:
             value = json_text.parsed(reply.content)
         except ValueError:

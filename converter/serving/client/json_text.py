@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,11 @@ _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _EXPONENT_WITH_FRACTION = re.compile(r"(\d[eE][+-]?\d+)\.0(?=[\s,\]}])")
 
 
-def written(tensor: Tensor) -> bytes:
-    """The tensor as JSON: nested lists, or one value. Strings are written as base64.
+def written(tensor: Tensor, *, plain: bool = False) -> bytes:
+    """The tensor as JSON: nested lists, or one value. Strings are base64, or themselves if `plain`.
 
-    Raises ValueError for what JSON cannot say: complex numbers, and the shape of an empty tensor
-    whose empty dimension is not the last.
+    Raises ValueError for what JSON cannot say: complex numbers, the shape of an empty tensor whose
+    empty dimension is not the last, and plain strings that are not UTF-8.
     """
     array = tensor.values()
     if array.dtype.kind == "c":
@@ -37,7 +38,7 @@ def written(tensor: Tensor) -> bytes:
     if 0 in array.shape[:-1]:
         raise ValueError(f"JSON cannot say the shape {list(array.shape)}")
     if array.dtype.hasobject:
-        return orjson.dumps(_coded(array.tolist()))
+        return orjson.dumps(_each(array.tolist(), bytes.decode if plain else _base64))
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return json.dumps(array.tolist()).encode()
     return _finite(array)
@@ -55,10 +56,13 @@ def _finite(array: NDArray[Any]) -> bytes:
     return orjson.dumps(np.ascontiguousarray(array), option=_NUMPY)
 
 
-def _coded(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode("ascii")}
-    return [_coded(item) for item in value]
+def _each(value: Any, coded: Callable[[bytes], Any]) -> Any:
+    """Nested lists with every string coded."""
+    return coded(value) if isinstance(value, bytes) else [_each(item, coded) for item in value]
+
+
+def _base64(value: bytes) -> dict[str, str]:
+    return {"b64": base64.b64encode(value).decode("ascii")}
 
 
 def parsed(body: bytes) -> Any:

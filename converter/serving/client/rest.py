@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import orjson
+import requests
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
@@ -28,6 +30,7 @@ from converter.serving.tensors import Tensor
 from converter.wire import apis_pb2 as apis
 
 Reply = TypeVar("Reply", bound=Message)
+Write = Callable[[Tensor], bytes]
 
 # What the server says where the format is at fault and not the request (its util/json_tensor.cc).
 _NOT_CARRIED = re.compile(
@@ -43,7 +46,8 @@ class RestClient(BaseClient):
 
     `version` or `label` chooses a version; without either it is the server's latest. `row` asks
     with `instances`, else with `inputs`. `timeout` is how long, in seconds, the server may be
-    silent. With `compress` requests are sent as gzip.
+    silent. With `compress` requests are sent as gzip. Strings are sent as base64, or with
+    `plain_text` as they are, which must then be UTF-8.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class RestClient(BaseClient):
         row: bool = True,
         timeout: float = 60.0,
         compress: bool = False,
+        plain_text: bool = False,
     ) -> None:
         super().__init__()
         if version is not None and label is not None:
             raise ValueError("a version or a label, not both")
         self.protocol = "rest row" if row else "rest columnar"
         self._row = row
+        self._plain_text = plain_text
         self._model = model
         url = f"{base_url.rstrip('/')}/v1/models/{quote(model, safe='')}"
         if version is not None:
@@ -101,24 +107,45 @@ class RestClient(BaseClient):
 
         Raises NotCarried where this format cannot say the request or the answer.
         """
+        request = self.encode(inputs, signature, outputs)
+        return self.decode(self.send(request), signature, outputs)
+
+    def encode(
+        self, inputs: Inputs, signature: str = SERVING_DEFAULT, outputs: Sequence[str] = ()
+    ) -> bytes:
+        """The JSON that asks `inputs`. Raises NotCarried."""
         known = casting.signature_of(self.metadata(), signature)
         casting.check_outputs(known, outputs)
         # TensorFlow Serving applies the defaults of a signature over gRPC only.
         tensors = casting.tensors_for(known, inputs, defaults=False)
+        written = functools.partial(json_text.written, plain=self._plain_text)
         try:
-            text = _rows(tensors) if self._row else _columns(tensors)
+            text = _rows(tensors, written) if self._row else _columns(tensors, written)
         except ValueError as error:
             raise self._not_carried(signature, str(error)) from error
-        body = b'{"signature_name":%b,%b}' % (orjson.dumps(signature), text)
+        return b'{"signature_name":%b,%b}' % (orjson.dumps(signature), text)
+
+    def send(self, request: bytes) -> requests.Response:
+        """The answer to what `encode` gave; `decode` tells whether it is a refusal."""
+        return self._connection.post(":predict", request)
+
+    def decode(
+        self,
+        answer: requests.Response,
+        signature: str = SERVING_DEFAULT,
+        outputs: Sequence[str] = (),
+    ) -> Outputs:
+        """The outputs in what `send` gave. Raises NotCarried."""
+        known = casting.signature_of(self.metadata(), signature)
         try:
-            answer = self._connection.post(":predict", body)
+            values = self._connection.read(answer)
         except errors.ServingError as error:
             if _NOT_CARRIED.search(error.message):
                 raise self._not_carried(signature, error.message) from error
             if isinstance(error, errors.RequestRefused):
                 self._forget()
             raise
-        found = self._read(answer, known)
+        found = self._read(values, known)
         return {name: found[name] for name in outputs or known.outputs}
 
     def _not_carried(self, signature: str, why: str) -> errors.NotCarried:
@@ -144,15 +171,15 @@ class RestClient(BaseClient):
         self._connection.close()
 
 
-def _columns(tensors: Mapping[str, Tensor]) -> bytes:
+def _columns(tensors: Mapping[str, Tensor], written: Write) -> bytes:
     """`inputs`, by name. Raises ValueError for what the format cannot say."""
     if not tensors:
         raise ValueError("a signature without inputs cannot be asked over REST")
-    named = (orjson.dumps(key) + b":" + json_text.written(t) for key, t in tensors.items())
+    named = (orjson.dumps(key) + b":" + written(t) for key, t in tensors.items())
     return b'"inputs":{%b}' % b",".join(named)
 
 
-def _rows(tensors: Mapping[str, Tensor]) -> bytes:
+def _rows(tensors: Mapping[str, Tensor], written: Write) -> bytes:
     """`instances`: the values of one input, or an object for each row of several.
 
     Raises ValueError for what the format cannot say.
@@ -166,18 +193,18 @@ def _rows(tensors: Mapping[str, Tensor]) -> bytes:
     if len(sizes) > 1 or sizes == {0}:
         raise ValueError(f"the inputs have not the same number of rows, or none: {shapes}")
     if len(tensors) == 1:
-        return b'"instances":' + json_text.written(*tensors.values())
-    rows = (_row(tensors, at) for at in range(sizes.pop()))
+        return b'"instances":' + written(*tensors.values())
+    rows = (_row(tensors, at, written) for at in range(sizes.pop()))
     return b'"instances":[%b]' % b",".join(rows)
 
 
-def _row(tensors: Mapping[str, Tensor], at: int) -> bytes:
+def _row(tensors: Mapping[str, Tensor], at: int, written: Write) -> bytes:
     """The object for one row of several inputs."""
     values = []
     for key, tensor in tensors.items():
         # A slice: a single string taken out of its array would be no array any more.
         row = tensor.array[at : at + 1].reshape(tensor.array.shape[1:])
-        values.append(orjson.dumps(key) + b":" + json_text.written(Tensor(tensor.dtype, row)))
+        values.append(orjson.dumps(key) + b":" + written(Tensor(tensor.dtype, row)))
     return b"{%b}" % b",".join(values)
 
 
