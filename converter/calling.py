@@ -28,6 +28,7 @@ _URL = re.compile(
     r"(?P<server>(?P<scheme>https?|grpc)://[^/]+)(?:/v1/models)?/(?P<model>[^/:]+)"
     r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?(?::predict|/metadata)?/?"
 )
+_GRPC = "grpc://"
 # Integers that are made up are ids, most often: small ones fit most vocabularies.
 _LARGEST_ID = 9
 # What stands for a size that is free, beside the batch.
@@ -58,10 +59,30 @@ class Called:
     seconds: float = 0.0
 
 
-def client_for(url: str, *, row: bool, timeout: float) -> Client:
-    """A client for `url`: http://HOST:PORT/v1/models/NAME[/versions/N], or grpc://HOST:PORT/NAME.
+@dataclass(frozen=True)
+class Address:
+    """Where a served model is: `server` with its scheme, and which version, by number or label."""
 
-    row: REST in row format. timeout: seconds. Raises UsageError.
+    server: str
+    model: str
+    version: int | None = None
+    label: str | None = None
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether it is the address of a gRPC server; of a REST server otherwise."""
+        return self.server.startswith(_GRPC)
+
+    @property
+    def target(self) -> str:
+        """The server as gRPC names it, HOST:PORT."""
+        return self.server.removeprefix(_GRPC)
+
+
+def address_of(url: str) -> Address:
+    """What `url` says: http://HOST:PORT/v1/models/NAME[/versions/N], or grpc://HOST:PORT/NAME.
+
+    Raises UsageError.
     """
     match = _URL.fullmatch(url)
     if match is None:
@@ -69,14 +90,24 @@ def client_for(url: str, *, row: bool, timeout: float) -> Client:
             f"'{url}' is not the address of a served model",
             fix="Give http://HOST:PORT/v1/models/NAME or grpc://HOST:PORT/NAME",
         )
-    model = unquote(match["model"])
-    version = None if match["version"] is None else int(match["version"])
-    label = None if match["label"] is None else unquote(match["label"])
-    if match["scheme"] == "grpc":
-        address = match["server"].removeprefix("grpc://")
-        return GrpcClient(address, model, version=version, label=label, timeout=timeout)
-    server = match["server"]
-    return RestClient(server, model, version=version, label=label, row=row, timeout=timeout)
+    return Address(
+        match["server"],
+        unquote(match["model"]),
+        None if match["version"] is None else int(match["version"]),
+        None if match["label"] is None else unquote(match["label"]),
+    )
+
+
+def client_for(url: str, *, row: bool, timeout: float) -> Client:
+    """A client for `url`; see address_of. row: REST in row format. timeout: seconds.
+
+    Raises UsageError.
+    """
+    at = address_of(url)
+    chosen: dict[str, Any] = {"version": at.version, "label": at.label, "timeout": timeout}
+    if at.is_grpc:
+        return GrpcClient(at.target, at.model, **chosen)
+    return RestClient(at.server, at.model, row=row, **chosen)
 
 
 def call(client: Client, wanted: Call | None) -> Called:

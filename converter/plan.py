@@ -160,7 +160,7 @@ def make(source: SourceModel, options: Options, own: Toolchain | None = None) ->
     plan = Plan(
         targets=targets,
         references=references,
-        serving=_serving(options),
+        serving=serving_of(options.serving if options.proves else "none", options.serving_image),
         strategy=options.strategy,
         freeze=options.freeze,
         flip_kernels=source.dialect == "keras1" and source.writer.backend == "theano",
@@ -183,16 +183,16 @@ def _may_be_direct(source: SourceModel, options: Options) -> bool:
     return options.strategy == "auto" and not (chosen or code or source.training_calls)
 
 
-def _serving(options: Options) -> Serving:
+def serving_of(told: str, image: str | None = None) -> Serving:
     """The runtime of --serving RUNTIME[:VERSION]. Raises UsageError."""
-    runtime, _, version = (options.serving if options.proves else "none").partition(":")
+    runtime, _, version = told.partition(":")
     match runtime:
         case "local" | "docker":
-            return Serving(runtime, version, options.serving_image)
+            return Serving(runtime, version, image)
         case "auto" | "none" if not version:
-            return Serving(runtime, image=options.serving_image)
+            return Serving(runtime, image=image)
     raise UsageError(
-        f"There is no serving runtime '{options.serving}'",
+        f"There is no serving runtime '{told}'",
         fix="Choose auto, local, local:VERSION, docker, docker:VERSION or none",
     )
 

@@ -27,6 +27,7 @@ VERBS = {
         "Serve SavedModels as TensorFlow Serving does, without Docker.",
     ),
     "call": ("converter.cli.call", "Ask a served model: its metadata, and one request."),
+    "bench": ("converter.cli.bench", "Measure HTTP against gRPC, the client told apart."),
     "batch": ("compat_matrix.cli.batch", "Convert and prove many files."),
     "matrix": ("compat_matrix.cli.matrix", "Measure which toolchain, strategy and server work."),
     "ci": ("converter.cli.ci", "Convert and verify as a pipeline's variables say."),

@@ -1,16 +1,9 @@
-"""The report as one page that needs nothing else: no network, no script, no font of its own.
-
-A policy in the page forbids everything but its own style sheet, so that even a mistake in here
-could not make a browser run or fetch what a file says.
-"""
+"""The report as one page that needs nothing else: no network, no script, no font of its own."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
 import converter
 from converter.errors import ConvertH5Error, ServingFailed, WorkerError
@@ -19,7 +12,7 @@ from converter.report.commands import Command, commands
 from converter.report.figures import Group, against_reference, deciding, protocols
 from converter.report.markup import Child, node
 from converter.report.model import AttemptReport, Report
-from converter.report.page import blocks
+from converter.report.page import blocks, frame
 from converter.report.page.answers import answers
 from converter.report.page.attempts import attempts
 from converter.report.page.blocks import code
@@ -32,34 +25,11 @@ MARKS = {"good": "✓", "fair": "!", "bad": "✗"}
 def document(report: Report) -> str:
     """The whole page."""
     decided = deciding(report)
-    body = node(
-        "body",
-        node(
-            "div",
-            _masthead(report, decided),
-            node("main", *_sections(report, decided)),
-            _footer(report),
-            class_="page",
-        ),
-    )
-    page = node("html", _head(report), body, lang="en")
-    return "<!DOCTYPE html>\n" + ET.tostring(page, encoding="unicode", method="html") + "\n"
-
-
-def _head(report: Report) -> ET.Element:
-    style = node("style")
-    # The one text that the serializer does not escape: it is ours.
-    style.text = resources.files("converter.report.page").joinpath("style.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.text.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return node(
-        "head",
-        node("meta", charset="utf-8"),
-        node("meta", http_equiv="Content-Security-Policy", content=policy),
-        node("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        node("meta", name="referrer", content="no-referrer"),
-        node("title", f"{words.headline(report).words}: {report.source.name} – convert-h5"),
-        style,
+    return frame.render(
+        f"{words.headline(report).words}: {report.source.name}",
+        _masthead(report, decided),
+        node("main", *_sections(report, decided)),
+        _footer(report),
     )
 
 

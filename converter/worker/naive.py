@@ -11,11 +11,11 @@ is of tensorflow-serving-api, which toolchains lack; the same fields and numbers
 and protobuf makes of them the same class as of that package's file.
 """
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from .clock import now
 from .failures import Unsupported
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
@@ -45,13 +45,13 @@ class Naive:
         def turn(_):
             return [once(fields, tensors) for _ in range(fields["calls"])]
 
-        began = time.perf_counter_ns()
+        began = now()
         if len(turns) == 1:
             done = turn(0)
         else:
             with ThreadPoolExecutor(len(turns)) as threads:
                 done = [one for found in threads.map(turn, turns) for one in found]
-        wall = time.perf_counter_ns() - began
+        wall = now() - began
         answers = [
             ("%d:%s" % (number, key), array)
             for number, (_, outputs) in enumerate(done)
@@ -64,7 +64,7 @@ class Naive:
             import requests
         except ImportError:
             raise Unsupported("this environment has no requests")
-        began = time.perf_counter_ns()
+        began = now()
         # What requests.post(url, json=...) does, in its two steps.
         body = {
             "signature_name": fields["signature"],
@@ -75,14 +75,14 @@ class Naive:
         request = session.prepare_request(
             requests.Request("POST", fields["address"] + ":predict", json=body)
         )
-        encoded = time.perf_counter_ns()
+        encoded = now()
         with session:
             response = session.send(request, timeout=fields["seconds"])
-        received = time.perf_counter_ns()
+        received = now()
         response.raise_for_status()
         predictions = response.json()["predictions"]
         outputs = _columns(predictions, fields["outputs"])
-        decoded = time.perf_counter_ns()
+        decoded = now()
         return (encoded - began, received - encoded, decoded - received), outputs
 
     def _grpc(self, fields, tensors):
@@ -92,7 +92,7 @@ class Naive:
             raise Unsupported("this environment has no grpc")
         request_class, response_class = self._classes()
         name, version = fields["model"]
-        began = time.perf_counter_ns()
+        began = now()
         request = request_class()
         request.model_spec.name = name
         request.model_spec.signature_name = fields["signature"]
@@ -102,14 +102,14 @@ class Naive:
             proto = self.tf.make_tensor_proto(array.tolist(), dtype=array.dtype)
             request.inputs[key].CopyFrom(proto)
         data = request.SerializeToString()
-        encoded = time.perf_counter_ns()
+        encoded = now()
         unlimited = [("grpc.max_receive_message_length", -1)]
         with grpc.insecure_channel(fields["address"], unlimited) as channel:
             reply = channel.unary_unary(PREDICT)(data, timeout=fields["seconds"])
-        received = time.perf_counter_ns()
+        received = now()
         response = response_class.FromString(reply)
         outputs = {key: _read(response.outputs[key]) for key in fields["outputs"]}
-        decoded = time.perf_counter_ns()
+        decoded = now()
         return (encoded - began, received - encoded, decoded - received), outputs
 
     def _classes(self):

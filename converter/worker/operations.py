@@ -57,7 +57,7 @@ class Operations:
             "graph_layers": lambda f, t: graph_layers.compare(self.tf, f, t),
             "servable_load": self.servables.load,
             "servable_run": self.servables.run,
-            "servable_time": self.servables.time,
+            "servable_time": self.servables.timed,
             "servable_unload": self.servables.unload,
             "naive_call": self.naive.call,
         }
