@@ -14,6 +14,7 @@ from converter.report import words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Plot
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Case = dict[str, Any]
@@ -127,6 +128,7 @@ def _latency(cases: Sequence[Case]) -> Figure:
     plot.set_yscale("log")
     plot.set_xticks(batches, [str(batch) for batch in batches])
     plot.minorticks_off()
+    _plain(plot.yaxis)
     plot.set_xlabel("rows in a request")
     plot.set_ylabel("milliseconds")
     plot.grid(alpha=0.3)
@@ -168,6 +170,7 @@ def _distribution(cases: Sequence[Case]) -> Figure:
                     name = _name(way, connection, cases)
                     plot.step(times, shares, where="post", label=name, **style)
         plot.set_xscale("log")
+        _plain(plot.xaxis)
         plot.set_xlabel("milliseconds")
         plot.set_ylabel("share of the calls")
         plot.set_title(words.count(batch, "row"), fontsize=9)
@@ -175,6 +178,15 @@ def _distribution(cases: Sequence[Case]) -> Figure:
     handles, labels = places[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
+
+
+def _plain(axis: Axis) -> None:
+    """Numbers as people write them at 1, 2, 5, 10 … of a logarithmic axis."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _ends(cases: Sequence[Case]) -> list[int]:
