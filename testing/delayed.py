@@ -94,7 +94,9 @@ def _handler(fake: Fake) -> type[BaseHTTPRequestHandler]:
         wbufsize = -1  # head and body leave together
 
         def do_GET(self) -> None:
-            signatures = json_format.MessageToDict(fake.signatures, preserving_proto_field_name=True)
+            signatures = json_format.MessageToDict(
+                fake.signatures, preserving_proto_field_name=True
+            )
             spec = {"name": MODEL, "version": "1"}
             self._say({"model_spec": spec, "metadata": {"signature_def": signatures}})
 

@@ -6,8 +6,8 @@ TensorFlow's Tensor::FromProto (core/framework/tensor.cc), writing what TensorFl
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.serving.status import Code, StatusError
-from converter.wire.tensorflow_pb2 import DataType, TensorProto, TensorShapeProto
+from converter.wire.tensorflow_pb2 import (
+    DT_BFLOAT16,
+    DT_RESOURCE,
+    DataType,
+    TensorProto,
+    TensorShapeProto,
+)
 
 Content = bytes | memoryview
 
 # TensorFlow's own limits.
 MAX_RANK = 254
 MAX_ELEMENTS = 2**63 - 1
+USUAL_SHAPE = 64  # bytes of a shape that is remembered: what others send must not pile up
 # A message may give one value for a tensor of any size. This many bytes is where we stop, for the
 # memory is wanted before anything is known of the sender; TensorFlow stops where malloc does.
 MAX_REPEATED = 1 << 28
@@ -41,6 +48,11 @@ class Kind:
     field: str
     stored: np.dtype[Any]
     bits: np.dtype[Any]
+
+    @functools.cached_property
+    def is_as_stored(self) -> bool:
+        """Whether the field's values are the array's, one for one: numbers, not their bits."""
+        return self.numpy == self.stored and not self.numpy.hasobject and self.field != "float8_val"
 
 
 def _kind(name: str, numpy: str, field: str, stored: str, bits: str = "") -> Kind:
@@ -114,7 +126,7 @@ class Tensor:
 
     def values(self) -> NDArray[Any]:
         """The array as numbers: bfloat16 becomes float32, exactly; the rest is as held."""
-        if self.dtype == DataType.DT_BFLOAT16:
+        if self.dtype == DT_BFLOAT16:
             # A bfloat16 is the upper half of a float32.
             wide: NDArray[Any] = (self.array.astype("<u4") << 16).view("<f4")
             return wide
@@ -173,12 +185,13 @@ def from_proto(proto: TensorProto, name: str, content: Content | None = None) ->
         kind = KINDS.get(proto.dtype)
         if kind is None:
             raise _MalformedError
-        shape = _shape(proto.tensor_shape)
+        raw = proto.tensor_shape.SerializeToString()
+        shape = _usual_shape(raw) if len(raw) <= USUAL_SHAPE else _shape(proto.tensor_shape)
         count: int = math.prod(shape)
-        if proto.dtype == DataType.DT_RESOURCE and count:
+        if proto.dtype == DT_RESOURCE and count:
             raise StatusError(Code.INVALID_ARGUMENT, _resource_fed(proto))
         flat = _flat(proto, content or proto.tensor_content, kind, count)
-        return Tensor(proto.dtype, flat.reshape(shape))
+        return Tensor(proto.dtype, flat if len(shape) == 1 else flat.reshape(shape))
     except (_MalformedError, ValueError) as error:
         # ValueError: numpy has fewer dimensions than TensorFlow, and a smaller largest shape.
         raise StatusError(Code.INVALID_ARGUMENT, f"tensor parsing error: {name}") from error
@@ -191,6 +204,12 @@ def _resource_fed(proto: TensorProto) -> str:
         name=handle.name if handle else "",
         type=handle.maybe_type_name if handle else "",
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _usual_shape(serialised: bytes) -> tuple[int, ...]:
+    """The shape in a short message; the same few come again and again."""
+    return _shape(TensorShapeProto.FromString(serialised))
 
 
 def _shape(proto: TensorShapeProto) -> tuple[int, ...]:
@@ -216,6 +235,8 @@ def _flat(proto: TensorProto, content: Content, kind: Kind, count: int) -> NDArr
             return _strings(bytes(content), count)
         return _numbers(content, kind, count)
     field = getattr(proto, kind.field)
+    if kind.is_as_stored and len(field) == count:
+        return np.array(field, kind.numpy)
     if isinstance(field, bytes):
         return _repeated(np.frombuffer(field, kind.numpy), count)
     if kind.numpy.hasobject:
@@ -312,23 +333,34 @@ def as_entry(tensor: Tensor, key: str, field: int) -> list[bytes | memoryview]:
     the same as `to_proto(tensor, message.map[key], content=True)`; the copies that makes of a large
     tensor cost more than to send it.
     """
-    kind = KINDS[tensor.dtype]
-    head = TensorProto()
-    raw: bytes | memoryview = b""
-    if kind.numpy.hasobject:
+    if tensor.array.dtype.hasobject:
+        head = TensorProto()
         to_proto(tensor, head, content=True)
-    else:
-        head.dtype = tensor.dtype  # type: ignore[assignment]  # as in to_proto
-        head.tensor_shape.SetInParent()
-        for size in tensor.array.shape:
-            head.tensor_shape.dim.add(size=size)
-        raw = np.ascontiguousarray(tensor.array, kind.numpy).reshape(-1).view(np.uint8).data
-    value: list[bytes | memoryview] = [head.SerializeToString()]
-    if len(raw):
-        value += [_CONTENT_TAG, _length(len(raw)), raw]
+        return [_entry_head(head.SerializeToString(), key, field, 0)]
+    kind = KINDS[tensor.dtype]
+    raw = np.ascontiguousarray(tensor.array, kind.numpy).reshape(-1).view(np.uint8).data
+    return [_numbers_head(tensor.dtype, tensor.array.shape, key, field, len(raw)), raw]
+
+
+@functools.lru_cache(maxsize=256)
+def _numbers_head(dtype: int, shape: tuple[int, ...], key: str, field: int, content: int) -> bytes:
+    """What comes before the numbers; the same for every tensor of a kind, so it is remembered."""
+    head = TensorProto()
+    head.dtype = dtype  # type: ignore[assignment]  # as in to_proto
+    head.tensor_shape.SetInParent()
+    for size in shape:
+        head.tensor_shape.dim.add(size=size)
+    return _entry_head(head.SerializeToString(), key, field, content)
+
+
+def _entry_head(value: bytes, key: str, field: int, content: int) -> bytes:
+    """An entry's bytes up to the `content` bytes that end its tensor, `value` being the rest."""
+    if content:
+        value += _CONTENT_TAG + _length(content)
     name = key.encode()
-    entry = [_KEY_TAG, _length(len(name)), name, _VALUE_TAG, _length(_total(value)), *value]
-    return [_tag(field), _length(_total(entry)), *entry]
+    named = _KEY_TAG + _length(len(name)) + name
+    entry = named + _VALUE_TAG + _length(len(value) + content) + value
+    return _tag(field) + _length(len(entry) + content) + entry
 
 
 def _tag(field: int) -> bytes:
@@ -338,10 +370,6 @@ def _tag(field: int) -> bytes:
 
 _CONTENT_TAG = _tag(TensorProto.DESCRIPTOR.fields_by_name["tensor_content"].number)
 _KEY_TAG, _VALUE_TAG = _tag(1), _tag(2)  # of every map
-
-
-def _total(pieces: Sequence[bytes | memoryview]) -> int:
-    return sum(map(len, pieces))
 
 
 def _length(number: int) -> bytes:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from converter.serving.client.contract import Inputs, ModelMetadata, Signature, TensorSpec
 from converter.serving.client.errors import RequestUnfit
 from converter.serving.tensors import KINDS, Tensor, name_of, of_array
-from converter.wire.tensorflow_pb2 import DataType
+from converter.wire.tensorflow_pb2 import DT_BFLOAT16, DT_STRING, DataType
 
 # Kinds that no numpy array means: handles, and floats of eight bits.
 _UNSENDABLE = {
@@ -62,8 +62,11 @@ def tensors_for(
     """
     given = _by_name(signature, inputs)
     optional = signature.defaults if defaults else frozenset()
-    missing = sorted(signature.inputs.keys() - given.keys() - optional)
-    extra = sorted(given.keys() - signature.inputs.keys())
+    if given.keys() != signature.inputs.keys():
+        missing = sorted(signature.inputs.keys() - given.keys() - optional)
+        extra = sorted(given.keys() - signature.inputs.keys())
+    else:
+        missing = extra = []
     if missing or extra:
         wrong = [f"missing: {', '.join(missing)}"] if missing else []
         wrong += [f"not of it: {', '.join(map(str, extra))}"] if extra else []
@@ -100,16 +103,16 @@ def tensor_for(name: str, spec: TensorSpec, value: Any) -> Tensor:
     except ValueError as error:  # nested lists of several lengths
         raise RequestUnfit(f"Input '{name}' is not an array", why=str(error)) from error
     kind = KINDS.get(spec.dtype)
-    wanted = name_of(spec.dtype)
     if kind is None or spec.dtype in _UNSENDABLE:
-        raise RequestUnfit(f"Input '{name}' is a {wanted}, which no array can be")
+        raise RequestUnfit(f"Input '{name}' is a {name_of(spec.dtype)}, which no array can be")
     try:
-        if spec.dtype == DataType.DT_STRING:
+        if spec.dtype == DT_STRING:
             return Tensor(spec.dtype, _texts(array))
-        if spec.dtype == DataType.DT_BFLOAT16:
+        if spec.dtype == DT_BFLOAT16:
             return _bfloat16(array)
         return Tensor(spec.dtype, _numbers(array, kind.numpy))
     except (TypeError, OverflowError) as error:
+        wanted = name_of(spec.dtype)
         raise RequestUnfit(
             f"Input '{name}' cannot be sent as {wanted}",
             why=str(error),
@@ -125,7 +128,9 @@ def _texts(array: NDArray[Any]) -> NDArray[Any]:
 
 def _numbers(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """`array` as `dtype`. Raises TypeError for another kind of values, OverflowError for a loss."""
-    if array.size == 0 or array.dtype == dtype:
+    if array.dtype == dtype:
+        return array
+    if array.size == 0:
         return array.astype(dtype, copy=False)
     if _RANKS.get(array.dtype.kind, len(_RANKS)) > _RANKS[dtype.kind]:
         raise TypeError(f"it holds {_held(array)}")

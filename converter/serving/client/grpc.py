@@ -134,7 +134,7 @@ class GrpcClient(BaseClient):
         """The outputs in what `send` gave."""
         reply = self._parsed(apis.PredictResponse, answer)
         wanted = outputs or sorted(reply.outputs)
-        missing = set(wanted) - set(reply.outputs)
+        missing = set(outputs) - set(reply.outputs) if outputs else None
         if missing:
             raise errors.AnswerUnreadable(f"The answer has no output {', '.join(sorted(missing))}")
         return {name: self._array(name, reply.outputs[name]) for name in wanted}
