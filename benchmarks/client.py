@@ -2,10 +2,10 @@
 
     python benchmarks/client.py [--rounds 300]
 
-Two demands: for an image of 320 x 320 x 3 float32 and an answer of 100 detections, encode and decode
-over gRPC take at most twice as long as to copy the image's bytes once; the JSON of REST is written
-at least five times as fast as by `json.dumps(x.tolist())`. Each round does all of them, so that the
-ratios are of times measured side by side; printed are the medians over the rounds.
+Two demands: for an image of 320 x 320 x 3 float32 and an answer of 100 detections, encode and
+decode over gRPC take at most twice as long as to copy the image's bytes once; the JSON of REST is
+written at least five times as fast as by `json.dumps(x.tolist())`. Each round does all of them, so
+that the ratios are of times measured side by side; printed are the medians over the rounds.
 """
 
 from __future__ import annotations

@@ -46,6 +46,11 @@ class Study:
     batches: tuple[int, ...]
     told: dict[str, float]
 
+    @property
+    def plots(self) -> tuple[str, ...]:
+        """Those that say something: one batch size has no line."""
+        return tuple(plots.TITLES)[0 if len(self.batches) > 1 else 1 :]
+
 
 STUDIES = (
     Study(
@@ -111,8 +116,9 @@ def measured(study: Study, settings: Settings, serving: str) -> Result:
         str(model), Wanted(batches=study.batches, settings=settings), options, progress=say
     )
     DRAWN.mkdir(exist_ok=True)
-    for name, images in plots.draw(document).items():
-        (DRAWN / f"{study.name}-{name}.svg").write_bytes(images["svg"])
+    drawn = plots.draw(document)
+    for name in study.plots:
+        (DRAWN / f"{study.name}-{name}.svg").write_bytes(drawn[name]["svg"])
     text = json.dumps(document, indent=1) + "\n"
     (DRAWN / f"{study.name}.json").write_text(text, encoding="utf-8")
     print("\n".join(formats.lines(document)))
@@ -160,8 +166,9 @@ def page(results: list[Result]) -> Iterator[str]:
     machine, settings = first["machine"], first["settings"]
     yield (
         f"{settings['rounds']} interleaved rounds of {settings['calls']} calls, on"
-        f" {machine['cpus']} processors ({machine['architecture']}), served by"
-        f" {first['target']['served_by']}, {first['finished'][:10]}."
+        f" {machine['cpus']} processors ({machine['architecture']}) whose load average was"
+        f" {machine['load']:g} before, served by {first['target']['served_by']},"
+        f" {first['finished'][:10]}."
     )
     yield ""
     for result in results:
@@ -171,8 +178,7 @@ def page(results: list[Result]) -> Iterator[str]:
         yield from list(table(result))[2:]
         yield result.document["crossover"]["sentence"]
         yield ""
-        kinds = ("latency", "split", "distribution") if len(result.study.batches) > 1 else ()
-        for kind in kinds or ("split", "distribution"):
+        for kind in result.study.plots:
             yield f"![{plots.TITLES[kind]}](plots/{name}-{kind}.svg)"
             yield ""
         yield f"All figures: [plots/{name}.json](plots/{name}.json)."

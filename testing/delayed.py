@@ -1,6 +1,6 @@
 """A served model whose answers take a known time: what a benchmark's own figures are held against.
 
-It doubles its input `x` (float32, any rows of `width`) into `y`, over REST and gRPC, after sleeping.
+It doubles its input `x` (float32, any rows of `width`) into `y`, over REST and gRPC, after a sleep.
 From one answer on it may be wrong.
 """
 

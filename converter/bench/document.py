@@ -9,6 +9,7 @@ import os
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -30,6 +31,14 @@ PARTS = ("encode", "wire", "decode")
 TOLD_TIMES = 200
 NS_IN_MS = 1e6
 WireBytes = tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Began:
+    """When a run began, and the machine's load average then: how many others wanted its cpus."""
+
+    when: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
 
 
 def case_of(case: Case, samples: Samples, payload: int, wire: WireBytes) -> dict[str, Any]:
@@ -106,7 +115,7 @@ def document(
     metadata: ModelMetadata,
     signature: str,
     settings: Settings,
-    started: datetime,
+    began: Began,
 ) -> dict[str, Any]:
     """Everything but the cases and the crossover, which are to be put in."""
     known = metadata.signatures[signature]
@@ -114,10 +123,11 @@ def document(
     return {
         "schema": SCHEMA,
         "convert_h5": converter.__version__,
-        "started": started.isoformat(timespec="seconds"),
+        "started": began.when.isoformat(timespec="seconds"),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": {
             "cpus": len(os.sched_getaffinity(0)),
+            "load": round(began.load, 2),
             "platform": platform.platform(terse=True),
             "architecture": platform.machine(),
             "python": platform.python_version(),

@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from converter.bench import crossover, relay, target, ways
 from converter.bench.asking import Asking, OwnAsking, Served
 from converter.bench.cases import KEPT, Axes, Case
 from converter.bench.crossover import Point
-from converter.bench.document import WireBytes, case_of, crossing, document, point_of
+from converter.bench.document import Began, WireBytes, case_of, crossing, document, point_of
 from converter.bench.floor import BareAsking, Floor
 from converter.bench.inputs import Inputs, size
 from converter.bench.measure import Checker, Settings, measure
@@ -97,7 +96,7 @@ class Bench:
         self._pool = pool
         self._progress = progress
         self._stack = stack
-        self._started = datetime.now(timezone.utc)
+        self._began = Began()
         self._metadata = _metadata(found.served, wanted.timeout)
         signature = casting.signature_of(self._metadata, wanted.signature)
         seed = wanted.settings.seed
@@ -125,7 +124,7 @@ class Bench:
             self._metadata,
             self._wanted.signature,
             self._wanted.settings,
-            self._started,
+            self._began,
         )
         order = list(ways.WAYS)
         made["cases"] = sorted(
