@@ -14,6 +14,7 @@ import pytest
 
 from compat_matrix.causes import CAUSES
 from converter import errors, rules
+from converter.bench import baseline, measure  # noqa: F401
 from converter.cli import main
 from converter.serving.client import errors as client_errors  # noqa: F401
 from converter.serving.docker import errors as docker_errors  # noqa: F401

@@ -13,17 +13,18 @@ from typing import Any
 
 from converter.bench.document import SCHEMA
 from converter.bench.stats import Quantile
-from converter.errors import NotProven, UsageError
+from converter.errors import ConvertH5Error, UsageError
 
 SLOWER, FASTER, SAME, UNSURE = "slower", "faster", "same", "too few calls"
 Document = dict[str, Any]
 Key = tuple[str, int, int, str]
 
 
-class Slower(NotProven):
+class Slower(ConvertH5Error):
     """A case is slower than in the baseline, past the threshold."""
 
     id = "bench-slower"
+    exit_code = 1
 
 
 def load(path: Path) -> Document:

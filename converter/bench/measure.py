@@ -17,7 +17,7 @@ import numpy as np
 
 from converter.bench.asking import Asking
 from converter.bench.cases import Case
-from converter.errors import NotProven, WorkerRaised
+from converter.errors import ConvertH5Error, WorkerRaised
 from converter.report import words
 from converter.serving.client.contract import Outputs
 from converter.serving.client.errors import NotCarried
@@ -30,10 +30,11 @@ from converter.verdict.samples import Batch
 Open = Callable[[Case], Asking]
 
 
-class WrongAnswer(NotProven):
+class WrongAnswer(ConvertH5Error):
     """A way of asking got another answer than the first one to the same inputs."""
 
     id = "bench-wrong-answer"
+    exit_code = 1
 
 
 @dataclass(frozen=True)

@@ -141,12 +141,8 @@ def _facts(document: Document) -> ET.Element:
         ("warm-up", [f"{settings['warmup']} calls of each case"]),
         ("equal is", [settings["rule"]]),
         ("intervals", [f"{100 * settings['confidence']:g} % by order statistics"]),
-        (
-            "machine",
-            [
-                f"{machine['cpus']} processors, load {machine['load']:g} before, {machine['platform']}"
-            ],
-        ),
+        ("machine", [f"{machine['cpus']} processors, {machine['platform']}"]),
+        ("load average before", [f"{machine['load']:g}"]),
         ("client", [f"Python {machine['python']}"]),
         *((way, [document["ways"][way]["about"]]) for way in used),
     ]

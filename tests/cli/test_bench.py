@@ -21,8 +21,9 @@ def test_the_digits_are_measured_in_every_way_with_the_client_told_apart(
     fixtures_folder: Path, tmp_path: Path
 ) -> None:
     model = fixtures_folder / "digits-tf.keras-2.15.h5"
-    arguments = ("--serving", "local:2.15", "--batches", "100", "-o", tmp_path / "out", *QUICK)
-    done = cli.run("bench", model, *arguments)
+    api.convert(model, tmp_path / "m", Options(verify=False))
+    arguments = ("--serving", "local:2.15", "--batches", "10", "-o", tmp_path / "out", *QUICK)
+    done = cli.run("bench", tmp_path / "m", *arguments)
     assert done.code == 0, done.err
     document: dict[str, Any] = json.loads((tmp_path / "out" / "bench.json").read_text())
     cases = {case["way"]: case for case in document["cases"]}

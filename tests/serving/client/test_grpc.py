@@ -97,6 +97,22 @@ def test_requests_are_sent_as_content(player: GrpcPlayer) -> None:
     assert request.model_spec.version.value == 3
 
 
+def test_requests_are_sent_in_typed_fields_where_that_is_wanted(player: GrpcPlayer) -> None:
+    with GrpcClient(player.address, "m", typed=True) as client:
+        client.predict({"x": [[1, 2]]})
+    request = apis.PredictRequest.FromString(player.asked[-1][1])
+    assert list(request.inputs["x"].float_val) == [1, 2]
+    assert not request.inputs["x"].tensor_content
+
+
+def test_a_request_may_be_encoded_sent_and_decoded_in_three_steps(player: GrpcPlayer) -> None:
+    with GrpcClient(player.address, "m") as client:
+        whole = client.predict({"x": [[1, 2]]})
+        parts = client.decode(client.send(client.encode({"x": [[1, 2]]})))
+    assert player.asked[-1] == player.asked[-2]
+    assert {k: a.tolist() for k, a in parts.items()} == {k: a.tolist() for k, a in whole.items()}
+
+
 @pytest.mark.parametrize("content", [False, True])
 def test_both_forms_of_a_tensor_are_read(player: GrpcPlayer, content: bool) -> None:
     def answer(method: str, raw: bytes) -> bytes:

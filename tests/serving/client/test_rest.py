@@ -92,6 +92,22 @@ def test_rows_of_one_input_are_bare(player: HttpPlayer) -> None:
     assert outputs["y"].tolist() == [1.5]
 
 
+def test_strings_are_sent_as_they_are_where_that_is_wanted(player: HttpPlayer) -> None:
+    with client(player, b'{"outputs": {"b64": "/wA="}}', row=False, plain_text=True) as asking:
+        asking.predict("ä", "text")
+        with pytest.raises(errors.NotCarried):
+            asking.predict(b"\xff", "text")
+    assert sent(player) == {"signature_name": "text", "inputs": {"x": "ä"}}
+
+
+def test_a_request_may_be_encoded_sent_and_decoded_in_three_steps(player: HttpPlayer) -> None:
+    with client(player, b'{"predictions": [1.5]}') as asking:
+        whole = asking.predict([1])
+        parts = asking.decode(asking.send(asking.encode([1])))
+    assert player.asked[-1].body == player.asked[-2].body
+    assert parts["y"].tolist() == whole["y"].tolist() == [1.5]
+
+
 def test_rows_of_several_inputs_are_objects(player: HttpPlayer) -> None:
     body = b'{"predictions": [{"s": 1, "t": 2}, {"t": 4, "s": 3.5}]}'
     with client(player, body) as asking:
