@@ -149,7 +149,8 @@ def lesson(results: list[Result]) -> str:
     share = digits.own("naive-grpc") / digits.median("naive-grpc")
     ours = digits.own("grpc-content") / digits.own("naive-grpc")
     told = (
-        f"gRPC is {factors[0]:.1f} and {factors[1]:.1f} times as fast as HTTP"
+        f"gRPC is {factors[0]:.1f} times as fast as HTTP for the digits and {factors[1]:.1f} times"
+        " for the image"
         if min(factors) > 1
         else f"HTTP takes {factors[0]:.1f} and {factors[1]:.1f} times as long as gRPC"
     )
