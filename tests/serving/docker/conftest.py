@@ -10,6 +10,7 @@ import pytest
 from converter.serving.docker import owners
 from converter.serving.docker.engines import Engine
 from converter.serving.docker.images import ImageRef
+from converter.toolchain import catalog
 from testing import engine as engines
 from testing.engine import RealEngine
 
@@ -25,6 +26,12 @@ def real_engine() -> Iterator[RealEngine]:
 def serving(real_engine: RealEngine) -> ImageRef:
     """The stand-in server, called `tensorflow/serving:0.0.0` if the engine is ours."""
     return real_engine.stand_in()
+
+
+@pytest.fixture(scope="session")
+def embedded(real_engine: RealEngine) -> ImageRef:
+    """`tensorflow/serving:2.15.1`, or what stands for it in somebody else's engine."""
+    return real_engine.embedded(catalog.get("tf2.15"))
 
 
 @pytest.fixture

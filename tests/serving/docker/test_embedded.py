@@ -14,8 +14,6 @@ from converter.serving.docker.engines import Engine
 from converter.serving.docker.errors import ModelNotLoaded
 from converter.serving.docker.images import ImageRef
 from converter.serving.docker.runtime import DockerServing
-from converter.toolchain import catalog
-from testing.engine import RealEngine
 
 ROOT = Path(__file__).parents[3]
 MODELS = ROOT.parent / "shared" / "golden" / "models"
@@ -24,12 +22,6 @@ pytestmark = [
     pytest.mark.toolchain("tf2.15"),
     pytest.mark.skipif(not MODELS.is_dir(), reason=f"the recorded models are not at {MODELS}"),
 ]
-
-
-@pytest.fixture(scope="module")
-def embedded(real_engine: RealEngine) -> ImageRef:
-    """`tensorflow/serving:2.15.1`, or what stands for it in somebody else's engine."""
-    return real_engine.embedded(catalog.get("tf2.15"))
 
 
 def test_a_model_that_belongs_to_another_user_answers(
