@@ -32,13 +32,13 @@ CAUSES = (
         "|exponential_avg_factor|StatelessIf|StatelessWhile",
         served=True,
     ),
+    Cause("keras-1-stands-alone", "translated to Keras 2 only, not to keras 1"),
     Cause("keras-1-config", "cannot say input_dtype="),
     Cause(
         "older-keras-lacks-argument",
         r"cannot say \w+=|__init__\(\) got an unexpected keyword"
         "|Unrecognized keyword arguments passed",
     ),
-    Cause("keras-1-stands-alone", "translated to Keras 2 only, not to keras 1"),
     Cause("native-recurrent-in-tf-2", "Attempting to capture an EagerTensor"),
     Cause("contrib-input-layer", "You must provide an `input_shape` argument"),
     Cause("save-model-bidirectional", "unsupported callable"),

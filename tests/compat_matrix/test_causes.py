@@ -22,7 +22,11 @@ SEEN = {
         "GlorotUniform.__init__() got an unexpected keyword argument 'input_axes'",
         "Unrecognized keyword arguments passed to Dense: {'quantization_config': None}",
     ),
-    "keras-1-stands-alone": ("configs are translated to Keras 2 only, not to keras 1.2.2",),
+    "keras-1-stands-alone": (
+        "configs are translated to Keras 2 only, not to keras 1.2.2",
+        "TypeError: __init__() got an unexpected keyword argument 'data_format' (and with its"
+        " config translated: configs are translated to Keras 2 only, not to keras 1.2.2)",
+    ),
     "native-recurrent-in-tf-2": (
         "RuntimeError: Attempting to capture an EagerTensor without building a function.",
     ),
