@@ -72,9 +72,7 @@ def start(folder: Path, *flags: object, toolchain: str = "tf2.15") -> Iterator[S
     """A `convert-h5 serve` with these flags, not waited for; ended with the context."""
     rest, rpc = free_port(), free_port()
     log = folder / f"server-{rest}.log"
-    # Not by preexec_fn: a fork of a process that has gRPC's threads dies in its handlers at times.
-    arguments = ["env", "--default-signal=INT"]
-    arguments += cli.command(
+    arguments = cli.command(
         "serve",
         f"--port={rpc}",
         f"--rest_api_port={rest}",
@@ -83,7 +81,7 @@ def start(folder: Path, *flags: object, toolchain: str = "tf2.15") -> Iterator[S
     )
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            arguments,
+            [*cli.IN_FOREGROUND, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

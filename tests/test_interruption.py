@@ -30,13 +30,12 @@ def digits(fixtures_folder: Path) -> Path:
 
 def _start(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        cli.command(*arguments),
+        [*cli.IN_FOREGROUND, *cli.command(*arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=cli.in_foreground,
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from converter.errors import ConvertH5Error, TargetFull, TargetNotWritable, VersionExists
 from converter.publish import MANIFEST, OWNER_LOCK, PREFIX, check_version, publish, staging
-from testing.cli import in_foreground
+from testing.cli import IN_FOREGROUND
 
 HOLD = """
 import sys, time
@@ -203,10 +203,9 @@ def test_a_file_system_that_is_full_publishes_nothing(tiny: Path) -> None:
 def _holder(export: Path) -> tuple[subprocess.Popen[str], Path]:
     """A process that holds a staging folder, and the folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(export)],
+        [*IN_FOREGROUND, sys.executable, "-c", HOLD, str(export)],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=in_foreground,
     )
     assert process.stdout is not None
     return process, Path(process.stdout.readline().strip())

@@ -17,7 +17,7 @@ import pytest
 
 from converter import __version__, api
 from converter.cli import main as cli
-from testing.cli import in_foreground
+from testing.cli import IN_FOREGROUND
 from testing.models import Node, dense_model, layer, sequential, write_h5
 
 # What the module of a verb that waits, with a staging folder in its hands, looks like.
@@ -309,12 +309,11 @@ def test_a_signal_ends_the_run_cleaned_up(sent: signal.Signals, tmp_path: Path) 
     (tmp_path / "waiting_verb.py").write_text(WAITING_VERB)
     export = tmp_path / "models"
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN_WITH_IT, "wait", str(export)],
+        [*IN_FOREGROUND, sys.executable, "-c", RUN_WITH_IT, "wait", str(export)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        preexec_fn=in_foreground,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

@@ -206,7 +206,7 @@ def test_a_version_that_fills_slowly_has_failed_for_good(stage: Stage) -> None:
             server,
             "The same while version 1 serves: directory 2 is made empty and filled 3 s later",
         )
-        story.step("", lambda: (stage.folder / "n6c/2").mkdir())
+        story.step("", (stage.folder / "n6c/2").mkdir)
         story.step(
             "filled",
             lambda: stage.replace_file("n6c/2/saved_model.pb", "scale/2/saved_model.pb"),

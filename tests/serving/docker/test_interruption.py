@@ -41,10 +41,9 @@ except KeyboardInterrupt:
 def _start(model: Path, serving: ImageRef) -> tuple[subprocess.Popen[str], str]:
     """A process that serves, and the label of its containers."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(model), serving.repository],
+        [*cli.IN_FOREGROUND, sys.executable, "-c", SERVER, str(model), serving.repository],
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=cli.in_foreground,
     )
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
@@ -120,12 +119,12 @@ with DockerServing.open(image_for("0.0", sys.argv[2])) as runtime:
 def test_an_interrupt_waits_for_what_the_engine_is_doing(
     engine: Engine, serving: ImageRef, model: Path, deed: str
 ) -> None:
+    program = [sys.executable, "-c", INTERRUPTS_ITSELF]
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTS_ITSELF, model, serving.repository, deed],
+        [*cli.IN_FOREGROUND, *program, str(model), serving.repository, deed],
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=cli.in_foreground,
     )
     assert done.stderr.strip().endswith("KeyboardInterrupt")
     assert done.returncode == -signal.SIGINT
